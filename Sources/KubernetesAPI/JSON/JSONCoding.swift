@@ -1,22 +1,10 @@
-import Foundation
-
-extension JSON {
-  /// The JSON form of a value; keys that are `nil` are left out.
-  /// - Throws: `EncodingError`, for instance for a fraction that is not finite.
-  public init(encoding value: some Encodable) throws {
-    try self.init(parsing: JSONEncoder().encode(value))
-  }
-
-  /// This value as a typed one; members that the type does not know are passed over.
-  /// - Throws: `DecodingError`, whose coding path names the field.
-  public func decode<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value {
-    try JSONDecoder().decode(type, from: data)
-  }
-}
-
 extension JSON: Codable {
   public init(from decoder: any Decoder) throws {
-    if let container = try? decoder.container(keyedBy: AnyKey.self) {
+    if let tree = decoder as? JSONTreeDecoder {
+      self = tree.value
+      return
+    }
+    if let container = try? decoder.container(keyedBy: JSONKey.self) {
       var members: [String: JSON] = [:]
       for key in container.allKeys { members[key.stringValue] = try container.decode(JSON.self, forKey: key) }
       self = .object(members)
@@ -45,8 +33,8 @@ extension JSON: Codable {
   public func encode(to encoder: any Encoder) throws {
     switch self {
     case .object(let members):
-      var container = encoder.container(keyedBy: AnyKey.self)
-      for (key, value) in members { try container.encode(value, forKey: AnyKey(stringValue: key)) }
+      var container = encoder.container(keyedBy: JSONKey.self)
+      for (key, value) in members { try container.encode(value, forKey: JSONKey(stringValue: key)) }
     case .array(let elements):
       var container = encoder.unkeyedContainer()
       for element in elements { try container.encode(element) }
@@ -66,12 +54,5 @@ extension JSON: Codable {
       var container = encoder.singleValueContainer()
       try container.encode(value)
     }
-  }
-
-  private struct AnyKey: CodingKey {
-    var stringValue: String
-    var intValue: Int? { nil }
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
   }
 }

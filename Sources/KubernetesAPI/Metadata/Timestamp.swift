@@ -11,17 +11,13 @@ public struct Timestamp: Codable, Sendable, Hashable, Comparable, CustomStringCo
 
   /// Reads any RFC 3339 time; `nil` for other texts.
   public init?(_ text: String) {
-    let styles: [Date.ISO8601FormatStyle] = [.iso8601, .init(includingFractionalSeconds: true)]
-    for style in styles {
-      if let date = try? style.parse(text) {
-        self.init(date)
-        return
-      }
-    }
-    return nil
+    guard let (seconds, _) = RFC3339.parse(text) else { return nil }
+    self.date = Date(timeIntervalSince1970: Double(seconds))
   }
 
-  public var description: String { date.formatted(.iso8601) }
+  public var description: String {
+    RFC3339.format(seconds: Int64(date.timeIntervalSince1970.rounded(.down)))
+  }
 
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()

@@ -19,6 +19,9 @@ public struct ResourceType: Sendable, Hashable {
   /// `apps/v1`, or `v1` in the core group.
   public var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
 
+  /// As the server and RBAC write it: `deployments.apps`, `pods`.
+  public var qualifiedName: String { group.isEmpty ? plural : "\(plural).\(group)" }
+
   /// The path of a collection (`name` nil), an object, or one of its subresources.
   public func path(namespace: String? = nil, name: String? = nil, subresource: String? = nil) -> String {
     var path = group.isEmpty ? "/api/\(version)" : "/apis/\(group)/\(version)"
@@ -43,6 +46,8 @@ extension ResourceType {
   public static let secrets = ResourceType(kind: "Secret", plural: "secrets")
   public static let configMaps = ResourceType(kind: "ConfigMap", plural: "configmaps")
   public static let events = ResourceType(kind: "Event", plural: "events")
+  /// The newer of the two views of the same objects.
+  public static let eventsV1 = ResourceType(group: "events.k8s.io", kind: "Event", plural: "events")
   public static let namespaces = ResourceType(kind: "Namespace", plural: "namespaces", namespaced: false)
   public static let deployments = ResourceType(group: "apps", kind: "Deployment", plural: "deployments")
   public static let replicaSets = ResourceType(group: "apps", kind: "ReplicaSet", plural: "replicasets")

@@ -1,0 +1,30 @@
+/// `v1` ObjectReference: names an object from within another one.
+public struct ObjectReference: Codable, Sendable, Hashable {
+  public var apiVersion: String?
+  public var kind: String?
+  public var namespace: String?
+  public var name: String?
+  public var uid: String?
+  public var resourceVersion: String?
+  public var fieldPath: String?
+
+  public init(
+    apiVersion: String? = nil, kind: String? = nil, namespace: String? = nil, name: String? = nil, uid: String? = nil,
+    resourceVersion: String? = nil, fieldPath: String? = nil
+  ) {
+    self.apiVersion = apiVersion
+    self.kind = kind
+    self.namespace = namespace
+    self.name = name
+    self.uid = uid
+    self.resourceVersion = resourceVersion
+    self.fieldPath = fieldPath
+  }
+
+  /// Points to an object of a known kind.
+  public init(_ type: ResourceType, _ metadata: ObjectMeta) {
+    self.init(
+      apiVersion: type.apiVersion, kind: type.kind, namespace: metadata.namespace, name: metadata.name,
+      uid: metadata.uid, resourceVersion: metadata.resourceVersion)
+  }
+}
