@@ -1,0 +1,99 @@
+/// Judges the rate of bad requests: against a limit, and against stable over the same looks.
+///
+/// Feed it one look after another; looks must not overlap, and begin only once the traffic is verified. It keeps what
+/// it needs, so it can be stored or be built anew from recorded looks.
+public struct ErrorRateCheck: Codable, Sendable, Hashable {
+  public let settings: CheckSettings
+  /// The largest tolerated rate, above 0 and below 1.
+  public let limit: Double
+
+  private var watch: RateWatch
+  private var looks = LookLog()
+
+  public init(limit: Double, settings: CheckSettings) {
+    self.limit = limit
+    self.settings = settings
+    watch = RateWatch(limit: limit, toleratedRatio: settings.tolerance?.ratio ?? 1)
+  }
+
+  /// Teaches the check how stable's errors come (see ``Clumps``) by a look from before the run.
+  public mutating func learn(stable: Measured<Counts>) {
+    if let look = stable.value { watch.learn(stable: look) }
+  }
+
+  /// Adds a look. Where either track has no measurement the look is a gap: nothing is concluded from the other track
+  /// alone. A track that gets no traffic by plan is `.value(.zero)`, not `.missing`.
+  public mutating func record(canary: Measured<Counts>, stable: Measured<Counts>) {
+    guard let worse = canary.value, let base = stable.value else {
+      looks.gap(canary: canary.problem, stable: stable.problem)
+      return
+    }
+    looks.measured()
+    watch.record(canary: worse, stable: base)
+  }
+
+  /// - Parameter window: how long has been watched, in seconds, for the evidence.
+  public func judgement(window: Double? = nil, queries: [String] = []) -> Judgement {
+    let risk = settings.shareOfRisk
+    let rule = RateRule(
+      isWorse: settings.tolerance.map {
+        watch.comparison.rejects(alpha: risk) && watch.exceeds(margin: $0.margin)
+      } ?? false,
+      blame: watch.comparison.logPeak,
+      isBroken: watch.canary.isBroken(alpha: risk),
+      isKept: watch.canary.isKept(risk: settings.passRisk),
+      canary: watch.canary.counts, stable: watch.stable.counts)
+    var evidence = Evidence(check: settings.name, property: "errors", watch: watch, settings: settings, looks: looks)
+    evidence.limit = limit
+    evidence.window = window
+    evidence.queries = queries
+    let (finding, note) = rule.finding(minimumRequests: settings.minimumRequests)
+    return looks.judgement(finding, note: note, evidence: evidence)
+  }
+}
+
+/// How many looks were measured, and whether the last one was.
+struct LookLog: Codable, Sendable, Hashable {
+  private(set) var measurements = 0
+  private(set) var gaps = 0
+  private(set) var problem: String?
+
+  mutating func measured() {
+    measurements += 1
+    problem = nil
+  }
+
+  mutating func gap(canary: String?, stable: String?) {
+    gaps += 1
+    problem = [canary.map { "canary: \($0)" }, stable.map { "stable: \($0)" }].compactMap { $0 }.joined(separator: ", ")
+  }
+
+  /// A failure once proven stays one; anything else needs a measurement in the last look.
+  func judgement(_ finding: Judgement.Finding, note: String?, evidence: Evidence) -> Judgement {
+    var evidence = evidence
+    if let note { evidence.notes.append(note) }
+    if let problem { evidence.notes.append("the last look has no measurement (\(problem))") }
+    let isProven = finding == .worseThanStable || finding == .limitBroken
+    let isUnknown = !isProven && (problem != nil || measurements == 0)
+    if measurements == 0 && problem == nil { evidence.notes.append("nothing has been measured yet") }
+    return Judgement(finding: isUnknown ? .noMeasurement : finding, evidence: evidence)
+  }
+}
+
+extension Evidence {
+  /// The risk of the intervals shown to people.
+  static let displayRisk = 0.05
+
+  init(check: String, property: String, watch: RateWatch, settings: CheckSettings, looks: LookLog) {
+    let ratio = watch.comparison.ratioInterval(risk: Self.displayRisk)
+    self.init(
+      check: check, property: property,
+      canary: Track(counts: watch.canary.counts, interval: watch.canary.interval(risk: Self.displayRisk)),
+      stable: Track(counts: watch.stable.counts, interval: watch.stable.interval(risk: Self.displayRisk)),
+      ratioLower: ratio.lower, ratioUpper: ratio.upper,
+      comparisonEValue: settings.tolerance.map { _ in finite(exponential: watch.comparison.logPeak) },
+      comparisonThreshold: settings.tolerance.map { _ in 1 / settings.shareOfRisk },
+      limitEValue: finite(exponential: watch.canary.logPeak), limitThreshold: 1 / settings.shareOfRisk,
+      risk: settings.risk, dispersion: watch.clumps.dispersion, looks: looks.measurements, gaps: looks.gaps)
+  }
+}

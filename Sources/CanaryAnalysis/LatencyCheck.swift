@@ -1,0 +1,159 @@
+import Foundation
+
+/// Judges a latency quantile: against its largest allowed value, and against stable over the same looks.
+///
+/// "The quantile `q` is at most `max`" means "at most 1 − q of the requests are slower than `max`", and a histogram can
+/// tell that only at its bucket boundaries. Where `max` is one of them, the test is exact. Else a failure needs too many
+/// requests slower than the next boundary *above* `max`, and a pass few enough slower than the next one *below*: both
+/// are then true whatever happens inside the bucket, and a quantile inside it stays undecided, which the evidence says.
+///
+/// Against stable the e-processes of all boundaries at and above `max` are averaged, which is an e-process again and
+/// needs no correction for their number.
+public struct LatencyCheck: Codable, Sendable, Hashable {
+  public let settings: CheckSettings
+  /// Above 0 and below 1.
+  public let quantile: Double
+  /// In milliseconds.
+  public let max: Double
+
+  private var looks = LookLog()
+  private var boundaries: [Boundary] = []
+  private var canary: LatencyHistogram?
+  private var stable: LatencyHistogram?
+  private var peak = 0.0
+
+  private struct Boundary: Codable, Sendable, Hashable {
+    var milliseconds: Double
+    var watch: RateWatch
+  }
+
+  public init(quantile: Double, max: Double, settings: CheckSettings) {
+    self.quantile = quantile
+    self.max = max
+    self.settings = settings
+  }
+
+  /// The share of requests that may be slower than ``max``.
+  public var limit: Double { 1 - quantile }
+
+  /// Teaches the check how stable's slow requests come (see ``Clumps``) by a look from before the run.
+  public mutating func learn(stable: Measured<LatencyHistogram>) {
+    guard let look = stable.value else { return }
+    prepare(for: look)
+    for index in boundaries.indices {
+      if let counts = look.slower(than: boundaries[index].milliseconds) {
+        boundaries[index].watch.learn(stable: counts)
+      }
+    }
+  }
+
+  /// Adds a look; the rules are those of ``ErrorRateCheck/record(canary:stable:)``. A look whose histograms lack the
+  /// boundaries of the first one is a gap too: the buckets were changed meanwhile.
+  public mutating func record(canary: Measured<LatencyHistogram>, stable: Measured<LatencyHistogram>) {
+    guard let worse = canary.value, let base = stable.value else {
+      looks.gap(canary: canary.problem, stable: stable.problem)
+      return
+    }
+    prepare(for: base.boundaries.isEmpty ? worse : base)
+    var pairs: [(Counts, Counts)] = []
+    for boundary in boundaries {
+      guard let worse = worse.slower(orEmpty: boundary.milliseconds),
+        let base = base.slower(orEmpty: boundary.milliseconds)
+      else {
+        looks.gap(canary: "its buckets are not those of the looks before", stable: nil)
+        return
+      }
+      pairs.append((worse, base))
+    }
+    looks.measured()
+    for (index, pair) in pairs.enumerated() { boundaries[index].watch.record(canary: pair.0, stable: pair.1) }
+    self.canary = self.canary.map { $0 + worse } ?? worse
+    self.stable = self.stable.map { $0 + base } ?? base
+    peak = Swift.max(peak, logAverage)
+  }
+
+  /// - Parameter window: how long has been watched, in seconds, for the evidence.
+  public func judgement(window: Double? = nil, queries: [String] = []) -> Judgement {
+    let above = boundaries.first { $0.milliseconds >= max }
+    let below = boundaries.last { $0.milliseconds <= max }
+    guard let shown = above ?? below else { return emptyJudgement(window: window, queries: queries) }
+    let risk = settings.shareOfRisk
+    let isWorse =
+      settings.tolerance.map { tolerance in
+        peak >= -log(risk) && compared.contains { $0.watch.exceeds(margin: tolerance.margin) }
+      } ?? false
+    let rule = RateRule(
+      isWorse: isWorse, blame: peak,
+      isBroken: above?.watch.canary.isBroken(alpha: risk) ?? false,
+      isKept: below?.watch.canary.isKept(risk: settings.passRisk) ?? false,
+      canary: shown.watch.canary.counts, stable: shown.watch.stable.counts)
+    var (finding, note) = rule.finding(minimumRequests: settings.minimumRequests)
+    if finding == .undecided { note = bucketNote(above: above?.milliseconds, below: below?.milliseconds) }
+
+    // A pass is shown by the boundary that proves it.
+    let proof = finding == .kept ? below ?? shown : shown
+    var evidence = Evidence(
+      check: settings.name, property: "requests slower than \(Evidence.number(proof.milliseconds)) ms",
+      watch: proof.watch, settings: settings, looks: looks)
+    evidence.limit = limit
+    evidence.comparisonEValue = settings.tolerance.map { _ in finite(exponential: peak) }
+    evidence.latency = Evidence.Latency(
+      quantile: quantile, max: max, canary: canary?.quantile(quantile), stable: stable?.quantile(quantile))
+    evidence.window = window
+    evidence.queries = queries
+    return looks.judgement(finding, note: note, evidence: evidence)
+  }
+
+  /// The boundaries that the comparison averages over: those at and above ``max``, or the last one below.
+  private var compared: some Collection<Boundary> {
+    let first = boundaries.firstIndex { $0.milliseconds >= max } ?? boundaries.indices.last ?? 0
+    return boundaries[first...]
+  }
+
+  private var logAverage: Double {
+    guard !compared.isEmpty else { return 0 }
+    return logSum(compared.lazy.map(\.watch.comparison.logEValue)) - log(Double(compared.count))
+  }
+
+  /// Takes the boundaries that matter from the first histogram: those from ``max`` on, and the next one below.
+  private mutating func prepare(for histogram: LatencyHistogram) {
+    guard boundaries.isEmpty else { return }
+    let below = histogram.boundaries.last { $0 < max }
+    let above = histogram.boundaries.filter { $0 >= max }
+    boundaries = ((below.map { [$0] } ?? []) + above).map {
+      Boundary(milliseconds: $0, watch: RateWatch(limit: limit, toleratedRatio: settings.tolerance?.ratio ?? 1))
+    }
+  }
+
+  private func bucketNote(above: Double?, below: Double?) -> String? {
+    let name = "\(Evidence.number(max)) ms"
+    switch (above, below) {
+    case (max, _), (_, max): return nil
+    case (let above?, let below?):
+      return "no bucket boundary at \(name): the histogram's next ones are \(Evidence.number(below)) and "
+        + "\(Evidence.number(above)) ms, and between them it cannot tell; a boundary at \(name), or a limit at one, can"
+    case (nil, let below?):
+      return "the histogram ends at \(Evidence.number(below)) ms, so it can never show that \(name) is exceeded"
+    case (let above?, nil):
+      return "the histogram begins at \(Evidence.number(above)) ms, so it can never show that \(name) is kept"
+    case (nil, nil): return nil
+    }
+  }
+
+  private func emptyJudgement(window: Double?, queries: [String]) -> Judgement {
+    let watch = RateWatch(limit: limit, toleratedRatio: 1)
+    var evidence = Evidence(
+      check: settings.name, property: "requests slower than \(Evidence.number(max)) ms", watch: watch,
+      settings: settings, looks: looks)
+    evidence.limit = limit
+    evidence.window = window
+    evidence.queries = queries
+    let note = looks.measurements > 0 ? "the histogram has no bucket boundaries but +Inf" : nil
+    return looks.judgement(.tooFewRequests, note: note, evidence: evidence)
+  }
+}
+
+extension LatencyHistogram {
+  /// As ``slower(than:)``; a histogram without requests needs no boundaries.
+  fileprivate func slower(orEmpty boundary: Double) -> Counts? { total == 0 ? .zero : slower(than: boundary) }
+}

@@ -1,0 +1,104 @@
+/// The increase of a classic Prometheus histogram during one look: how many requests were at most as slow as each
+/// boundary, in milliseconds.
+public struct LatencyHistogram: Codable, Sendable, Hashable {
+  /// Why the buckets of a histogram make no sense.
+  public enum Defect: Error, Sendable, Hashable, CustomStringConvertible {
+    case noInfiniteBucket
+    case badBoundary(Double)
+    case badCount(boundary: Double)
+
+    public var description: String {
+      switch self {
+      case .noInfiniteBucket: "the histogram has no bucket le=\"+Inf\", so its total is not known"
+      case .badBoundary(let value): "the histogram has the bucket boundary \(value); it must be a number"
+      case .badCount(let boundary):
+        "the histogram's bucket le=\"\(boundary)\" has a count that is negative or not finite"
+      }
+    }
+  }
+
+  /// Finite boundaries, ascending, in milliseconds.
+  public let boundaries: [Double]
+  /// Requests at most as slow as each boundary; never decreasing.
+  public let cumulative: [Double]
+  /// All requests.
+  public let total: Double
+
+  /// Counts that decrease from one bucket to the next by the noise of extrapolation are raised to their predecessor, as
+  /// `histogram_quantile` does it.
+  /// - Parameter buckets: boundary (infinite for `+Inf`) → cumulative count.
+  public init(buckets: [Double: Double]) throws(Defect) {
+    guard let total = buckets[.infinity] else { throw .noInfiniteBucket }
+    var boundaries: [Double] = []
+    var cumulative: [Double] = []
+    var largest = 0.0
+    for (boundary, count) in buckets.sorted(by: { $0.key < $1.key }) {
+      if boundary.isNaN || boundary == -.infinity { throw .badBoundary(boundary) }
+      guard count.isFinite, count >= 0 else { throw .badCount(boundary: boundary) }
+      largest = max(largest, count)
+      guard boundary.isFinite else { continue }
+      boundaries.append(boundary)
+      cumulative.append(largest)
+    }
+    guard total.isFinite, total >= 0 else { throw .badCount(boundary: .infinity) }
+    self.boundaries = boundaries
+    self.cumulative = cumulative
+    self.total = max(total, largest)
+  }
+
+  private init(boundaries: [Double], cumulative: [Double], total: Double) {
+    self.boundaries = boundaries
+    self.cumulative = cumulative
+    self.total = total
+  }
+
+  /// A histogram without requests.
+  public static func empty(boundaries: [Double]) -> LatencyHistogram {
+    LatencyHistogram(boundaries: boundaries.sorted(), cumulative: boundaries.map { _ in 0 }, total: 0)
+  }
+
+  /// Requests, of which those slower than a boundary are bad; `nil` where the histogram has no such boundary.
+  public func slower(than boundary: Double) -> Counts? {
+    guard let index = boundaries.firstIndex(of: boundary) else { return nil }
+    return Counts(requests: total, bad: total - cumulative[index])
+  }
+
+  /// Where a quantile (0 to 1) lies; `nil` without requests.
+  public func quantile(_ quantile: Double) -> QuantileEstimate? {
+    guard total > 0 else { return nil }
+    let rank = quantile * total
+    guard let index = cumulative.firstIndex(where: { $0 >= rank }) else {
+      return QuantileEstimate(lower: boundaries.last ?? 0, upper: nil)
+    }
+    return QuantileEstimate(lower: index == 0 ? 0 : boundaries[index - 1], upper: boundaries[index])
+  }
+
+  /// The sum of two looks, on the boundaries that both have.
+  public static func + (left: LatencyHistogram, right: LatencyHistogram) -> LatencyHistogram {
+    var boundaries: [Double] = []
+    var cumulative: [Double] = []
+    for (boundary, count) in zip(left.boundaries, left.cumulative) {
+      guard let index = right.boundaries.firstIndex(of: boundary) else { continue }
+      boundaries.append(boundary)
+      cumulative.append(count + right.cumulative[index])
+    }
+    return LatencyHistogram(boundaries: boundaries, cumulative: cumulative, total: left.total + right.total)
+  }
+}
+
+/// The bucket that a quantile lies in, in milliseconds: more is not known of it.
+public struct QuantileEstimate: Codable, Sendable, Hashable {
+  public var lower: Double
+  /// `nil` beyond the last boundary.
+  public var upper: Double?
+
+  public init(lower: Double, upper: Double?) {
+    self.lower = lower
+    self.upper = upper
+  }
+
+  /// `100 … 250 ms`, or `above 10000 ms`.
+  public var text: String {
+    upper.map { "\(Evidence.number(lower)) … \(Evidence.number($0)) ms" } ?? "above \(Evidence.number(lower)) ms"
+  }
+}

@@ -1,0 +1,88 @@
+import Foundation
+
+/// Tests, look by look, whether the canary's rate of bad requests is more than a tolerated multiple of stable's.
+///
+/// Given the bad requests `E` of both tracks in a look and the canary's share `w` of its requests, the canary's bad
+/// requests are `Binomial(E, q(θ))` with `q(θ) = wθ / (1 − w + wθ)`, θ the ratio of the two rates. What hits both tracks
+/// (an outage behind them, a season, a change of weight) cancels out. Against the null `θ ≤ θ₀` stands a mixture of
+/// alternatives above θ₀:
+///
+///     M = Σₖ πₖ Πᵢ Binomial(e; E, q(θₖ)) / Binomial(e; E, q(θ₀))
+///
+/// a nonnegative supermartingale under the null, so `P(M ever ≥ 1/α) ≤ α` (Ville 1939): one may look after every
+/// scrape and stop at any time. For θ < θ₀ that holds since the law has a monotone likelihood ratio. (Exactly, θ is the
+/// ratio of odds and the law Fisher's noncentral hypergeometric; the binomial form is wider, so the test stays valid.)
+/// See Johari et al. 2017, "Peeking at A/B tests"; Lindon and Malek 2022, "Anytime-valid inference for multinomial count
+/// data"; Grünwald, de Heide and Koolen 2024, "Safe testing".
+///
+/// Looks must not overlap in time, or their errors count twice.
+public struct SequentialComparison: Codable, Sendable, Hashable {
+  /// θ₀: how many times stable's rate the canary's may be; 1 tolerates nothing.
+  public let toleratedRatio: Double
+
+  /// ln of the likelihood ratio of θ₀ · 2^(j/6) to θ₀, for j = −40 … 40; the part above the middle feeds the test, the
+  /// whole of it the interval.
+  private var logLikelihood: [Double]
+  /// What the cap has taken off the gains so far, in nats.
+  private var withheld = 0.0
+  private var current = 0.0
+  private var peak = 0.0
+
+  public init(toleratedRatio: Double = 1) {
+    self.toleratedRatio = toleratedRatio
+    logLikelihood = Array(repeating: 0, count: 2 * Alternatives.count + 1)
+  }
+
+  /// Adds one look. A look in which one of the tracks had no requests tells nothing about the ratio.
+  /// - Parameters:
+  ///   - dispersion: φ, by which bad requests are divided where they come in clumps; 1 for independent ones.
+  ///   - cap: the most that this look may add to ``logEValue``, in nats. A capped supermartingale remains one.
+  /// - Complexity: O(K), K = 81.
+  public mutating func update(canary: Counts, stable: Counts, dispersion: Double = 1, cap: Double? = nil) {
+    guard canary.requests > 0, stable.requests > 0 else { return }
+    let share = canary.requests / (canary.requests + stable.requests)
+    let worse = canary.bad / dispersion
+    let all = (canary.bad + stable.bad) / dispersion
+    if all > 0 {
+      let base = log1p(share * (toleratedRatio - 1))
+      for index in logLikelihood.indices {
+        let logRatio = Double(index - Alternatives.count) * Alternatives.step
+        let ratio = toleratedRatio * exp(logRatio)
+        logLikelihood[index] += worse * logRatio - all * (log1p(share * (ratio - 1)) - base)
+      }
+    }
+    let mixture = logSum(
+      zip(logLikelihood[(Alternatives.count + 1)...], Alternatives.logPrior).lazy.map { $0 + $1 })
+    if let cap { withheld += max(0, mixture - withheld - current - cap) }
+    current = mixture - withheld
+    peak = max(peak, current)
+  }
+
+  /// ln M now.
+  public var logEValue: Double { current }
+
+  /// M now: how many times better "the canary is worse" explains the looks than "it is not"; cut at 1e300.
+  public var eValue: Double { min(exp(current), 1e300) }
+
+  /// The largest ln M that was ever reached.
+  public var logPeak: Double { peak }
+
+  /// Whether the null was ever refuted: true for a canary that is no worse than tolerated with probability ≤ `alpha`.
+  public func rejects(alpha: Double) -> Bool { peak >= -log(alpha) }
+
+  /// The ratios θ that the looks leave possible, valid at all times at once with the given risk: those that a two-sided
+  /// mixture, uniform on the grid, has not refuted. Rounded outward to the grid (12 %); `nil` is an open end, also where
+  /// the interval goes beyond 102 times θ₀ or its inverse.
+  public func ratioInterval(risk: Double) -> (lower: Double?, upper: Double?) {
+    let bound = logSum(logLikelihood) - log(Double(logLikelihood.count)) + log(risk)
+    guard
+      let first = logLikelihood.firstIndex(where: { $0 > bound }),
+      let last = logLikelihood.lastIndex(where: { $0 > bound })
+    else { return (nil, nil) }
+    func ratio(at index: Int) -> Double? {
+      guard logLikelihood.indices.contains(index) else { return nil }
+      return toleratedRatio * exp(Double(index - Alternatives.count) * Alternatives.step)
+    }
+    return (ratio(at: first - 1), ratio(at: last + 1))
+  }
+}

@@ -1,0 +1,70 @@
+/// Judges a number of which nothing is known but its bounds, as a team's own query gives it: without counts there is no
+/// test, so several looks in a row must agree.
+public struct ThresholdCheck: Codable, Sendable, Hashable {
+  /// What the number must keep.
+  public struct Bounds: Codable, Sendable, Hashable {
+    public var min: Double?
+    public var max: Double?
+
+    public init(min: Double? = nil, max: Double? = nil) {
+      self.min = min
+      self.max = max
+    }
+
+    func hold(_ value: Double) -> Bool { (min.map { value >= $0 } ?? true) && (max.map { value <= $0 } ?? true) }
+  }
+
+  /// A judgement of this check.
+  public struct Outcome: Codable, Sendable, Hashable {
+    public var verdict: Verdict
+    /// Why, for people.
+    public var sentence: String
+    public var last: Double?
+  }
+
+  public let name: String
+  public let bounds: Bounds
+  /// How many looks in a row must agree.
+  public let agreement: Int
+
+  private var inside = 0
+  private var outside = 0
+  private var last: Double?
+  private var problem: String? = "nothing has been measured yet"
+  private var hasFailed = false
+
+  public init(name: String, bounds: Bounds, agreement: Int = 3) {
+    self.name = name
+    self.bounds = bounds
+    self.agreement = Swift.max(1, agreement)
+  }
+
+  /// Adds a look. One without a value begins the count anew.
+  public mutating func record(_ measurement: Measured<Double>) {
+    guard let value = measurement.value, value.isFinite else {
+      problem = measurement.problem ?? Measured<Double>.notANumber.problem
+      inside = 0
+      outside = 0
+      return
+    }
+    problem = nil
+    last = value
+    let holds = bounds.hold(value)
+    inside = holds ? inside + 1 : 0
+    outside = holds ? 0 : outside + 1
+    hasFailed = hasFailed || outside >= agreement
+  }
+
+  public var outcome: Outcome {
+    let wanted = [
+      bounds.min.map { "at least \(Evidence.number($0))" }, bounds.max.map { "at most \(Evidence.number($0))" },
+    ]
+    .compactMap { $0 }.joined(separator: " and ")
+    let seen = last.map { "\(name) is \(Evidence.number($0)), \(wanted) allowed" } ?? "\(name) has no value"
+    if hasFailed { return Outcome(verdict: .fail, sentence: "\(seen); outside in \(agreement) looks", last: last) }
+    if let problem { return Outcome(verdict: .unknown, sentence: "\(seen): \(problem)", last: last) }
+    if inside >= agreement { return Outcome(verdict: .pass, sentence: seen, last: last) }
+    let agreeing = Swift.max(inside, outside)
+    return Outcome(verdict: .insufficient, sentence: "\(seen); \(agreeing) of \(agreement) looks agree", last: last)
+  }
+}

@@ -1,0 +1,46 @@
+/// How much worse than stable a canary may be. It is worse only where it exceeds both.
+public struct Tolerance: Codable, Sendable, Hashable {
+  /// A multiple of stable's rate of bad requests, at least 1. The sequential test is made against it.
+  public var ratio: Double
+  /// An addition to stable's rate, 0 to 1: a difference that is certain but smaller than this does not fail. So a rise
+  /// from 0.001 % to 0.002 %, which enough requests prove, ends no run that allows 1 %.
+  public var margin: Double
+
+  public init(ratio: Double = 1, margin: Double = 0) {
+    self.ratio = max(1, ratio)
+    self.margin = max(0, margin)
+  }
+
+  /// No multiple of stable's rate is tolerated that costs more than a quarter of what the limit allows.
+  public static func usual(limit: Double) -> Tolerance { Tolerance(ratio: 1, margin: limit / 4) }
+}
+
+/// What a check allows, and how sure it must be.
+public struct CheckSettings: Codable, Sendable, Hashable {
+  /// The check's name in the plan.
+  public var name: String
+  /// How much worse than stable the canary may be; `nil` fails on the limit alone.
+  public var tolerance: Tolerance?
+  /// The probability that this check ever fails a good canary, however long it runs. Where a check compares with stable
+  /// and with a limit, each has half.
+  public var risk: Double
+  /// The probability that this check ever passes a canary that breaks its limit.
+  public var passRisk: Double
+  /// A pass needs at least this many requests of the canary. A failure needs none: its test is as strict with few
+  /// requests as with many, and waiting would only harm more callers.
+  public var minimumRequests: Double
+
+  public init(
+    name: String, tolerance: Tolerance?, risk: Double = 0.001, passRisk: Double = 0.05,
+    minimumRequests: Double = 50
+  ) {
+    self.name = name
+    self.tolerance = tolerance
+    self.risk = risk
+    self.passRisk = passRisk
+    self.minimumRequests = minimumRequests
+  }
+
+  /// The share of the risk that each of the two ways to fail has.
+  var shareOfRisk: Double { tolerance == nil ? risk : risk / 2 }
+}

@@ -1,0 +1,131 @@
+import Foundation
+import Testing
+
+@testable import CanaryAnalysis
+
+@Suite("The comparison of two tracks")
+struct SequentialComparisonTests {
+  // Four looks with changing weights: (canary requests, bad), (stable requests, bad).
+  let looks = [
+    (counts(100, 3), counts(900, 9)), (counts(100, 6), counts(900, 8)), (counts(250, 9), counts(750, 11)),
+    (counts(500, 14), counts(500, 5)),
+  ]
+
+  // scipy: logsumexp over k of ln(prior) + sum of binom.logpmf(e, E, q(θ0 2^(k/6))) - binom.logpmf(e, E, q(θ0)).
+  @Test("its e-value is the mixture of binomial likelihood ratios")
+  func mixture() {
+    var strict = SequentialComparison()
+    var lenient = SequentialComparison(toleratedRatio: 1.5)
+    var reached: [Double] = []
+    for (canary, stable) in looks {
+      strict.update(canary: canary, stable: stable)
+      lenient.update(canary: canary, stable: stable)
+      reached.append(strict.logEValue)
+    }
+    let expected = [0.38798411048465997, 4.3367008586503655, 5.4894772400386715, 7.523112201469601]
+    for (value, expected) in zip(reached, expected) { #expect(isClose(value, expected)) }
+    #expect(isClose(lenient.logEValue, 2.683059675840054))
+    #expect(strict.rejects(alpha: 0.001))
+    #expect(!strict.rejects(alpha: 0.0005))
+    #expect(!lenient.rejects(alpha: 0.01))
+  }
+
+  // The same grid of ratios, uniform prior, in NumPy; both ends rounded outward to the grid: 2^(2/6) and 2^(19/6).
+  @Test("its interval of ratios covers what the looks leave possible")
+  func interval() {
+    var comparison = SequentialComparison()
+    #expect(comparison.ratioInterval(risk: 0.05) == (nil, nil))
+    for (canary, stable) in looks { comparison.update(canary: canary, stable: stable) }
+    let interval = comparison.ratioInterval(risk: 0.05)
+    #expect(isClose(interval.lower, 1.2599210498948732))
+    #expect(isClose(interval.upper, 8.979696386474982))
+  }
+
+  @Test("a fault of both tracks is no evidence against the canary")
+  func commonFault() {
+    var comparison = SequentialComparison()
+    for _ in 0..<200 { comparison.update(canary: counts(100, 40), stable: counts(900, 360)) }
+    #expect(comparison.logPeak < 0.5)
+  }
+
+  @Test("a look in which a track had no requests says nothing")
+  func oneTrackOnly() {
+    var comparison = SequentialComparison()
+    comparison.update(canary: counts(100, 100), stable: .zero)
+    comparison.update(canary: .zero, stable: counts(100, 0))
+    #expect(comparison == SequentialComparison())
+  }
+
+  @Test("a cap bounds what one look adds, and what was proven stays proven")
+  func cap() {
+    var comparison = SequentialComparison()
+    comparison.update(canary: counts(100, 100), stable: counts(900, 0), cap: 2.3)
+    #expect(isClose(comparison.logEValue, 2.3))
+    comparison.update(canary: counts(100, 100), stable: counts(900, 0), cap: 2.3)
+    #expect(isClose(comparison.logEValue, 4.6))
+    #expect(!comparison.rejects(alpha: 0.001))
+    comparison.update(canary: counts(100, 100), stable: counts(900, 0), cap: 2.3)
+    comparison.update(canary: counts(100, 100), stable: counts(900, 0), cap: 2.3)
+    #expect(comparison.rejects(alpha: 0.001))
+    for _ in 0..<100 { comparison.update(canary: counts(100, 0), stable: counts(900, 900), cap: 2.3) }
+    #expect(comparison.logEValue < 0)
+    #expect(comparison.rejects(alpha: 0.001))
+  }
+
+  @Test("its state survives being stored")
+  func coding() throws {
+    var comparison = SequentialComparison(toleratedRatio: 1.2)
+    for (canary, stable) in looks { comparison.update(canary: canary, stable: stable) }
+    let stored = try JSONEncoder().encode(comparison)
+    var restored = try JSONDecoder().decode(SequentialComparison.self, from: stored)
+    #expect(restored == comparison)
+    restored.update(canary: looks[0].0, stable: looks[0].1)
+    comparison.update(canary: looks[0].0, stable: looks[0].1)
+    #expect(restored == comparison)
+  }
+}
+
+@Suite("The test of a limit")
+struct BoundTestTests {
+  // scipy: logsumexp over k of ln(prior) + binom.logpmf(e, n, p) - binom.logpmf(e, n, 0.01), the odds of p being those of
+  // 0.01 times 2^(±k/6).
+  @Test(
+    "its e-values are mixtures of Bernoulli likelihood ratios",
+    arguments: [(1000.0, 30.0, 11.144689991915127, -4.840254804093122)])
+  func mixture(requests: Double, bad: Double, broken: Double, kept: Double) {
+    var test = BoundTest(limit: 0.01)
+    for _ in 0..<10 { test.update(counts(requests / 10, bad / 10)) }
+    #expect(isClose(test.logBroken, broken))
+    #expect(isClose(test.logKept, kept))
+  }
+
+  @Test("two errors in 1,000 requests keep 1 % with e^3.88, none in 400 with e^3.11")
+  func kept() {
+    var few = BoundTest(limit: 0.01)
+    few.update(counts(1000, 2))
+    #expect(isClose(few.logKept, 3.8837439662222133))
+    #expect(few.isKept(risk: 0.05))
+    var none = BoundTest(limit: 0.01)
+    none.update(counts(400, 0))
+    #expect(isClose(none.logKept, 3.111875941879938))
+  }
+
+  @Test("387 requests without an error are the fewest that prove a limit of 1 % kept at a risk of 5 %")
+  func fewest() {
+    func isKept(_ requests: Double) -> Bool {
+      var test = BoundTest(limit: 0.01)
+      test.update(counts(requests, 0))
+      return test.isKept(risk: 0.05)
+    }
+    #expect(!isKept(386))
+    #expect(isKept(387))
+  }
+
+  @Test("at the limit itself neither side is proven")
+  func undecided() {
+    var test = BoundTest(limit: 0.01)
+    for _ in 0..<1000 { test.update(counts(100, 1)) }
+    #expect(!test.isBroken(alpha: 0.05))
+    #expect(!test.isKept(risk: 0.05))
+  }
+}
