@@ -1,0 +1,84 @@
+import Foundation
+import KubernetesAPI
+
+/// What the simulated application in a pod does with requests.
+///
+/// The tag of the first container's image says it, in parts divided by `-`, so that `kubectl set image` is enough to
+/// try a bad release: `shop/checkout:v2-errors5` fails 5 % of the requests, `…:v2-errors0.5` half a percent,
+/// `…:v2-slow400` takes 400 ms (the median), `…:v2-tail900` takes 900 ms at the 99th percentile; `crash` and `unready`
+/// concern the node, not the mesh. Annotations of the pod template win over the tag:
+/// `sandbox.sluice.dev/error-rate: "5%"`, `sandbox.sluice.dev/latency: 80ms`, `sandbox.sluice.dev/latency-p99: 300ms`,
+/// and `sandbox.sluice.dev/errors-after: 30s` for a fault that begins when the pod is that old.
+struct MeshApplication: Sendable, Hashable {
+  /// The share of requests answered with 503, 0 to 1.
+  var errorRate = 0.0
+  /// The median, in milliseconds.
+  var latency = 20.0
+  /// The 99th percentile, in milliseconds.
+  var latencyP99 = 80.0
+  /// The age of the pod, in seconds, before which it makes no errors.
+  var errorsAfter = 0.0
+
+  init() {}
+
+  init(pod: JSON) {
+    let image = pod[path: ["spec", "containers"]]?[0]?["image"]?.string ?? ""
+    for part in Self.tagParts(of: image) {
+      if let percent = Self.number(part, after: "errors") { errorRate = min(1, percent / 100) }
+      if let milliseconds = Self.number(part, after: "slow"), milliseconds > 0 {
+        latency = milliseconds
+        latencyP99 = milliseconds * 2
+      }
+      if let milliseconds = Self.number(part, after: "tail"), milliseconds > 0 { latencyP99 = milliseconds }
+    }
+    let annotations = pod.annotations
+    func annotation(_ name: String) -> String? { annotations["sandbox.sluice.dev/\(name)"] }
+    if let share = annotation("error-rate").flatMap(Self.share) { errorRate = share }
+    if let median = annotation("latency").flatMap(Self.milliseconds) {
+      latency = median
+      latencyP99 = median * 2
+    }
+    if let tail = annotation("latency-p99").flatMap(Self.milliseconds) { latencyP99 = tail }
+    if let age = annotation("errors-after").flatMap(Self.milliseconds) { errorsAfter = age / 1000 }
+    latencyP99 = max(latency, latencyP99)
+  }
+
+  /// One request's fate: the status and the time it took in milliseconds, from a log-normal distribution with this
+  /// median and 99th percentile (2.326 deviations above).
+  func answer(podAge: Double, random: inout MeshRandom) -> (status: Int, milliseconds: Double) {
+    let deviation = log(latencyP99 / latency) / 2.326
+    let milliseconds = latency * exp(deviation * random.normal())
+    return (podAge >= errorsAfter && random.happens(errorRate) ? 503 : 200, milliseconds)
+  }
+
+  /// The parts of an image's tag; a registry's port and a digest are no tag.
+  static func tagParts(of image: String) -> [Substring] {
+    let name = image.prefix { $0 != "@" }
+    let last = name.split(separator: "/").last ?? ""
+    guard let colon = last.firstIndex(of: ":") else { return [] }
+    return last[last.index(after: colon)...].split(separator: "-")
+  }
+
+  private static func number(_ part: Substring, after prefix: String) -> Double? {
+    guard part.hasPrefix(prefix), let value = Double(part.dropFirst(prefix.count)), value.isFinite, value >= 0 else {
+      return nil
+    }
+    return value
+  }
+
+  /// `5%` or `0.05`.
+  static func share(_ text: String) -> Double? {
+    let isPercent = text.hasSuffix("%")
+    guard let value = Double(isPercent ? String(text.dropLast()) : text), value.isFinite else { return nil }
+    return min(1, max(0, isPercent ? value / 100 : value))
+  }
+
+  /// `80ms`, `1.5s` or `2m`, in milliseconds.
+  static func milliseconds(_ text: String) -> Double? {
+    for (unit, factor) in [("ms", 1.0), ("s", 1000), ("m", 60_000)] where text.hasSuffix(unit) {
+      guard let value = Double(text.dropLast(unit.count)), value.isFinite, value > 0 else { return nil }
+      return value * factor
+    }
+    return nil
+  }
+}

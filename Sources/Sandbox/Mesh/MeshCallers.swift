@@ -1,0 +1,66 @@
+import Foundation
+import KubernetesAPI
+
+/// The simulated callers of one Service, as its annotations ask for them:
+///
+/// - `sandbox.sluice.dev/requests-per-second: "50"`: callers in the mesh, by the Service's name.
+/// - `sandbox.sluice.dev/unmeshed-requests-per-second: "5"`: callers without a proxy, who reach the Service's endpoints
+///   whatever the routing says.
+/// - `sandbox.sluice.dev/gateway-requests-per-second: "20"`, with `gateway-host`, and `gateway-path` if it is not `/`:
+///   callers from outside, through any gateway that a VirtualService of that host names.
+/// - `sandbox.sluice.dev/caller-header: "x-beta=1:10%"`: 10 % of all requests carry this header.
+struct MeshCallers: Sendable, Hashable {
+  var service: ObjectKey
+  /// Requests per second.
+  var meshed: Double
+  var unmeshed = 0.0
+  var gateway = 0.0
+  var gatewayHost = ""
+  var gatewayPath = "/"
+  var header: Header?
+
+  struct Header: Sendable, Hashable {
+    var name: String
+    var value: String
+    /// 0 to 1.
+    var share: Double
+  }
+
+  /// - Parameter defaultRate: for a Service that says nothing.
+  init(service: JSON, defaultRate: Double) {
+    self.service = service.objectKey
+    let annotations = service.annotations
+    func annotation(_ name: String) -> String? { annotations["sandbox.sluice.dev/\(name)"] }
+    func rate(_ name: String) -> Double? {
+      annotation(name).flatMap { Double($0) }.flatMap { $0.isFinite && $0 >= 0 ? $0 : nil }
+    }
+    meshed = rate("requests-per-second") ?? defaultRate
+    unmeshed = rate("unmeshed-requests-per-second") ?? 0
+    if let host = annotation("gateway-host") {
+      gateway = rate("gateway-requests-per-second") ?? 0
+      gatewayHost = host
+      gatewayPath = annotation("gateway-path") ?? "/"
+    }
+    header = annotation("caller-header").flatMap(Self.header)
+  }
+
+  private static func header(_ text: String) -> Header? {
+    guard let colon = text.lastIndex(of: ":"), let equals = text.firstIndex(of: "="), equals < colon,
+      let share = MeshApplication.share(String(text[text.index(after: colon)...]))
+    else { return nil }
+    return Header(
+      name: text[..<equals].lowercased(), value: String(text[text.index(after: equals)..<colon]), share: share)
+  }
+}
+
+/// A request, as far as routing looks at it.
+struct MeshRequest: Sendable {
+  /// The gateway that it passes; `mesh` for a caller's own proxy.
+  var gateway: String
+  var host: String
+  var path = "/"
+  var method = "GET"
+  /// Names in lower case.
+  var headers: [String: String] = [:]
+  var sourceNamespace = ""
+}

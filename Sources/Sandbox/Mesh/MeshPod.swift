@@ -1,0 +1,46 @@
+import Foundation
+import KubernetesAPI
+
+/// What the mesh keeps of a pod.
+struct MeshPod: Sendable {
+  var resourceVersion: String
+  var workload: MeshMetrics.Series.Workload
+  var application: MeshApplication
+  var started: Date?
+  var isRunning: Bool
+
+  init(_ pod: JSON) {
+    resourceVersion = pod.resourceVersion
+    workload = MeshMetrics.Series.Workload(pod: pod)
+    application = MeshApplication(pod: pod)
+    started =
+      pod[path: ["status", "startTime"]]?.string.flatMap { try? Date($0, strategy: .iso8601) }
+      ?? pod[path: ["metadata", "creationTimestamp"]]?.string.flatMap { try? Date($0, strategy: .iso8601) }
+    isRunning = pod[path: ["status", "phase"]]?.string == "Running"
+  }
+}
+
+extension MeshMetrics.Series.Workload {
+  /// As it appears in the labels of another proxy's series, which do not tell its pods apart.
+  var withoutPod: Self {
+    var copy = self
+    copy.pod = ""
+    return copy
+  }
+
+  /// As Istio names it: the Deployment's name, which is the ReplicaSet's without the hash that the pod carries.
+  init(pod: JSON) {
+    let labels = pod.labels
+    let owner = pod[path: ["metadata", "ownerReferences"]]?.array?.first { $0["controller"]?.bool == true }
+    var name = owner?["name"]?.string ?? pod.name
+    if let hash = labels["pod-template-hash"], name.hasSuffix("-\(hash)") { name.removeLast(hash.count + 1) }
+    name = labels["service.istio.io/workload-name"] ?? name
+    let version = labels["app.kubernetes.io/version"] ?? labels["version"]
+    let account = pod[path: ["spec", "serviceAccountName"]]?.string ?? "default"
+    self.init(
+      name: name, namespace: pod.namespace, pod: pod.name,
+      app: labels["app.kubernetes.io/name"] ?? labels["app"] ?? name, version: version ?? "unknown",
+      principal: "spiffe://cluster.local/ns/\(pod.namespace)/sa/\(account)",
+      canonicalRevision: labels["service.istio.io/canonical-revision"] ?? version ?? "latest")
+  }
+}
