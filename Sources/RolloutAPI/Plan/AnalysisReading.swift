@@ -1,0 +1,125 @@
+/// SLOs and how they are judged.
+extension PlanReader {
+  mutating func analysis(_ spec: AnalysisSpec, _ templates: AnalysisTemplates) -> PlanAnalysis {
+    let field = "spec.analysis"
+    let placed = templates.resolve(spec, &self)
+    count(placed.count, field + ".slos", 0...32)
+    unique(placed.map(\.slo.name), { placed[$0].field + ".name" }, "a name")
+    return PlanAnalysis(
+      slos: placed.compactMap { slo($0.slo, $0.field) },
+      deadline: duration(
+        spec.deadline, or: Defaults.deadline, field + ".deadline", in: .seconds(1) ... .seconds(30 * 86_400)),
+      interval: duration(spec.interval, or: Defaults.interval, field + ".interval", in: .seconds(1) ... .seconds(600)),
+      onUndecided: spec.onUndecided ?? Defaults.onUndecided,
+      minRequests: integer(spec.minRequests ?? Defaults.minRequests, field + ".minRequests", in: 1...1_000_000),
+      falseAbortRisk: percent(
+        spec.falseAbortRisk ?? Defaults.falseAbortRisk, field + ".falseAbortRisk", in: Self.risks))
+  }
+
+  private static let risks = (Percent("0.0001%") ?? .zero)...(Percent(10) ?? .all)
+  private static let rates = (Percent("0.0001%") ?? .zero)...(Percent("99.9999%") ?? .all)
+
+  private mutating func slo(_ spec: SLOSpec, _ field: String) -> SLO? {
+    name(spec.name, field + ".name", .word)
+    exactlyOne(
+      [("errorRate", spec.errorRate != nil), ("latency", spec.latency != nil), ("query", spec.query != nil)], field)
+    if spec.query == nil, spec.value != nil {
+      report(field + ".value", found: "bounds without a query", wanted: "max in errorRate or latency instead")
+    }
+    if let errorRate = spec.errorRate {
+      let max = percent(errorRate.max, field + ".errorRate.max", in: Self.rates)
+      return SLO(
+        name: spec.name, objective: .errorRate(max: max, comparison: comparison(spec.compare, field + ".compare")))
+    }
+    if let latency = spec.latency { return self.latency(latency, spec, field) }
+    guard let query = spec.query else { return nil }
+    return SLO(name: spec.name, objective: .query(self.query(query, spec, field)))
+  }
+
+  private mutating func latency(_ latency: LatencySpec, _ spec: SLOSpec, _ field: String) -> SLO? {
+    let quantile = Quantile(latency.quantile)
+    if quantile == nil {
+      report(
+        field + ".latency.quantile", found: quoted(latency.quantile),
+        wanted: "a number above 0 and below 100 as text, such as \"99\" or \"99.9\"")
+    }
+    let max = duration(
+      latency.max, or: latency.max, field + ".latency.max", in: .milliseconds(1) ... .seconds(600))
+    let comparison = comparison(spec.compare, field + ".compare")
+    return quantile.map { SLO(name: spec.name, objective: .latency(quantile: $0, max: max, comparison: comparison)) }
+  }
+
+  /// How a built-in check compares with stable.
+  private mutating func comparison(_ spec: CompareSpec?, _ field: String) -> SLO.Comparison? {
+    if let spec, spec.against == ComparedTrack.none {
+      if spec.ratio != nil || spec.margin != nil || spec.difference != nil {
+        report(field + ".against", found: "None beside a tolerance", wanted: "Stable, or no ratio and margin")
+      }
+      return nil
+    }
+    if spec?.difference != nil {
+      report(field + ".difference", found: "a value without a query", wanted: "margin, as a percentage of requests")
+    }
+    if spec?.ratio?.min != nil {
+      report(
+        field + ".ratio.min", found: "a value without a query",
+        wanted: "only max: to be better than stable is never an error")
+    }
+    let one = DecimalString.one
+    let ratio = decimal(spec?.ratio?.max, field + ".ratio.max") ?? one
+    if ratio < one {
+      report(field + ".ratio.max", found: "\(ratio)", wanted: "at least 1, which means no worse than stable")
+    }
+    let margin = spec?.margin.map { percent($0, field + ".margin", in: .zero ... .all) }
+    return SLO.Comparison(ratio: ratio, margin: margin)
+  }
+
+  private mutating func query(_ text: String, _ spec: SLOSpec, _ field: String) -> SLO.Query {
+    let compare = spec.compare
+    if compare?.margin != nil {
+      report(field + ".compare.margin", found: "a value with a query", wanted: "difference, in the unit of the query")
+    }
+    let query = SLO.Query(
+      text: text, value: bounds(spec.value, field + ".value"), ratio: bounds(compare?.ratio, field + ".compare.ratio"),
+      difference: bounds(compare?.difference, field + ".compare.difference"))
+    let compares = query.ratio != nil || query.difference != nil
+    if spec.value == nil, compare?.ratio == nil, compare?.difference == nil {
+      report(field, found: "a query without bounds", wanted: "value, compare.ratio or compare.difference")
+    }
+    if compare?.against == ComparedTrack.none, compares {
+      report(field + ".compare.against", found: "None beside a comparison", wanted: "Stable, or value instead")
+    }
+    variables(of: text, compares: compares, field + ".query")
+    return query
+  }
+
+  private mutating func variables(of text: String, compares: Bool, _ field: String) {
+    let known = QueryVariable.allCases.map { "$(\($0.rawValue))" }.joined(separator: ", ")
+    if text.allSatisfy(\.isWhitespace) || text.utf8.count > 4096 {
+      report(
+        field, found: text.isEmpty ? "nothing" : "\(text.utf8.count) bytes", wanted: "PromQL of at most 4096 bytes")
+      return
+    }
+    guard let names = VariableText.names(in: text) else {
+      report(field, found: "$( without )", wanted: "a variable such as $(pods); known are \(known)")
+      return
+    }
+    for name in names where QueryVariable(rawValue: name) == nil {
+      report(field, found: "$(\(name))", wanted: "one of \(known)")
+    }
+    let tellsTracks = names.compactMap(QueryVariable.init).contains(where: \.differsBetweenTracks)
+    if compares, !tellsTracks {
+      report(
+        field, found: "a query that is the same for both tracks",
+        wanted: "a variable that tells them apart: $(pods), $(service) or $(hash)")
+    }
+  }
+}
+
+extension DecimalString {
+  static let one = DecimalString(whole: 1)
+}
+
+extension Weight {
+  static let one = Weight(clamping: 1)
+}

@@ -1,0 +1,159 @@
+import KubernetesAPI
+
+/// A Rollout that was read and found to make sense: behind this door every weight, percentage, duration and name is
+/// valid. It can only be made from a Rollout.
+public struct Plan: Sendable, Hashable {
+  /// Of the Rollout; everything else that the plan names lies in its namespace.
+  public let namespace: String
+  public let name: String
+  /// The name of the Deployment.
+  public let workload: String
+  /// At least one.
+  public let services: [PlanService]
+  public let provider: Provider
+  public let policy: TrafficPolicy
+  /// The largest share of requests that may reach the canary beside the routing object.
+  public let maxBypass: Percent
+  public let steps: [PlanStep]
+  public let analysis: PlanAnalysis
+  public let hold: HoldMode
+  public let settle: Duration
+  public let scaleDownDelay: Duration
+  public let fastUndo: FastUndo
+  public let runHistoryLimit: Int
+  public let deletionPolicy: DeletionPolicy
+  public let notify: [PlanNotification]
+
+  /// What carries out the traffic target.
+  public enum Provider: Sendable, Hashable {
+    case istio(IstioTraffic)
+    case gatewayAPI(GatewayTraffic)
+    case replicas
+  }
+
+  /// Which revisions go straight to all traffic when they return.
+  public struct FastUndo: Sendable, Hashable {
+    /// 0 for none.
+    public let revisions: Int
+    public let within: Duration
+  }
+
+  public var workloadKey: ObjectKey { ObjectKey(namespace: namespace, name: workload) }
+  public var key: ObjectKey { ObjectKey(namespace: namespace, name: name) }
+}
+
+public struct PlanService: Sendable, Hashable {
+  public let name: String
+  public let port: IntOrString
+  public let selector: SelectorMode
+
+  /// The generated Services beside it.
+  public var stableName: String { name + "-stable" }
+  public var canaryName: String { name + "-canary" }
+}
+
+/// Whom to tell.
+public struct PlanNotification: Sendable, Hashable {
+  public let channel: String
+  /// Never empty.
+  public let events: Set<NotificationEvent>
+}
+
+/// One step, its traffic target complete.
+public struct PlanStep: Sendable, Hashable {
+  public let name: String?
+  /// Where requests go from this step on.
+  public let traffic: TrafficTarget
+  /// Whether the step itself names a traffic target; otherwise it keeps the one before.
+  public let setsTraffic: Bool
+  /// Pods of the canary, of the demand; `nil` for as many as the traffic needs.
+  public let scale: Percent?
+  public let analyze: Analyze?
+  public let pause: Pause?
+
+  public struct Analyze: Sendable, Hashable {
+    public let duration: Duration
+    /// Never longer than `duration`.
+    public let atLeast: Duration?
+  }
+
+  public enum Pause: Sendable, Hashable {
+    /// Waits for a person.
+    case indefinite
+    case duration(Duration)
+  }
+
+  /// The name in parentheses after a space, to follow the number of a step; empty where it has none.
+  public var title: String { name.map { " (\($0))" } ?? "" }
+}
+
+extension PlanStep: CustomStringConvertible {
+  /// `scale 100%, weight 10%, analyze 5m, pause`.
+  public var description: String {
+    var parts: [String] = []
+    if let scale { parts.append("scale \(scale)") }
+    if setsTraffic { parts.append("\(traffic)") }
+    if let analyze { parts.append("analyze \(analyze.duration.text)") }
+    switch pause {
+    case .indefinite: parts.append("pause")
+    case .duration(let duration): parts.append("pause \(duration.text)")
+    case nil: break
+    }
+    return parts.joined(separator: ", ")
+  }
+}
+
+/// What the canary is judged by.
+public struct PlanAnalysis: Sendable, Hashable {
+  /// Names differ.
+  public let slos: [SLO]
+  /// How long a step may stay undecided.
+  public let deadline: Duration
+  /// How often is measured.
+  public let interval: Duration
+  public let onUndecided: UndecidedAction
+  /// No check passes with fewer requests of the canary.
+  public let minRequests: Int
+  /// The probability that a run aborts a canary that is no worse than stable, all checks together.
+  public let falseAbortRisk: Percent
+
+  /// Each check's equal part of the risk, as a probability (by the union bound the parts add up to no more than the
+  /// whole).
+  public var riskPerCheck: Double { falseAbortRisk.fraction / Double(max(1, slos.count)) }
+}
+
+/// One objective.
+public struct SLO: Sendable, Hashable {
+  public let name: String
+  public let objective: Objective
+
+  public enum Objective: Sendable, Hashable {
+    case errorRate(max: Percent, comparison: Comparison?)
+    case latency(quantile: Quantile, max: Duration, comparison: Comparison?)
+    case query(Query)
+  }
+
+  /// How much worse than stable the canary may be; only what exceeds both is worse.
+  public struct Comparison: Sendable, Hashable {
+    /// A multiple of stable's rate of bad requests, at least 1.
+    public let ratio: DecimalString
+    /// An addition to stable's rate; `nil` for the usual quarter of what the limit allows.
+    public let margin: Percent?
+  }
+
+  public struct Query: Sendable, Hashable {
+    /// PromQL with `$(…)` variables.
+    public let text: String
+    /// The canary's value.
+    public let value: Bounds?
+    /// Canary divided by stable, and canary less stable.
+    public let ratio: Bounds?
+    public let difference: Bounds?
+  }
+
+  /// At least one of the two; `min` never above `max`.
+  public struct Bounds: Sendable, Hashable {
+    public let min: DecimalString?
+    public let max: DecimalString?
+  }
+}

@@ -1,0 +1,78 @@
+/// A VirtualService.
+public struct IstioTraffic: Sendable, Hashable {
+  /// Hosts of requests from outside the mesh.
+  public let hosts: [String]
+  /// `name` or `namespace/name`.
+  public let gateways: [String]
+  /// Empty for every request.
+  public let matches: [HTTPMatch]
+  /// Whether callers in the mesh are routed too.
+  public let mesh: Bool
+  /// A person's object to edit in place; `nil` where Sluice owns the object.
+  public let route: RouteReference?
+}
+
+/// An HTTPRoute.
+public struct GatewayTraffic: Sendable, Hashable {
+  public let parents: [ParentReference]
+  public let hostnames: [String]
+  /// Empty for every request.
+  public let matches: [HTTPMatch]
+  /// Whether callers of the Service itself are routed too.
+  public let mesh: Bool
+  /// A person's object to edit in place; `nil` where Sluice owns the object.
+  public let route: RouteReference?
+}
+
+/// The mesh's policy for both tracks alike; what is `nil` is left to the mesh.
+public struct TrafficPolicy: Sendable, Hashable {
+  public let timeouts: Timeouts?
+  public let retries: Retries?
+  public let loadBalancing: LoadBalancing?
+  public let connectionLimits: ConnectionLimits?
+  public let circuitBreaking: CircuitBreaking?
+  public let mtls: MTLSMode?
+
+  public struct Timeouts: Sendable, Hashable {
+    /// Of the whole request, retries included.
+    public let request: Duration?
+    /// Of one attempt.
+    public let backendRequest: Duration?
+  }
+
+  public struct Retries: Sendable, Hashable {
+    /// After the first attempt; 0 for none.
+    public let attempts: Int
+    /// Empty for the mesh's own choice.
+    public let codes: [Int]
+    public let backoff: Duration?
+  }
+
+  public enum LoadBalancing: Sendable, Hashable {
+    case algorithm(LoadBalancingAlgorithm)
+    case header(String)
+    case cookie(String)
+    case sourceIP
+  }
+
+  public struct ConnectionLimits: Sendable, Hashable {
+    public let maxConnections: Int?
+    public let maxPendingRequests: Int?
+    public let maxRequests: Int?
+    public let maxRequestsPerConnection: Int?
+    public let connectTimeout: Duration?
+  }
+
+  public struct CircuitBreaking: Sendable, Hashable {
+    public let consecutiveErrors: Int
+    public let interval: Duration
+    public let ejectionTime: Duration
+    public let maxEjected: Percent
+  }
+
+  /// Whether any of it needs a policy object beside the route.
+  public var isEmpty: Bool { self == .none }
+
+  static let none = TrafficPolicy(
+    timeouts: nil, retries: nil, loadBalancing: nil, connectionLimits: nil, circuitBreaking: nil, mtls: nil)
+}

@@ -1,0 +1,145 @@
+/// What the canary is judged by.
+public struct AnalysisSpec: Codable, Sendable, Hashable {
+  public var slos: [SLOSpec]?
+  /// Reusable SLOs, added to those above.
+  public var templates: [TemplateReference]?
+  /// How long a step may stay undecided.
+  public var deadline: String?
+  /// How often is measured.
+  public var interval: String?
+  public var onUndecided: UndecidedAction?
+  /// No check passes with fewer requests of the canary.
+  public var minRequests: Int?
+  /// The probability that a run aborts a canary that is no worse than stable, all checks together.
+  public var falseAbortRisk: String?
+
+  public init(
+    slos: [SLOSpec]? = nil, templates: [TemplateReference]? = nil, deadline: String? = nil, interval: String? = nil,
+    onUndecided: UndecidedAction? = nil, minRequests: Int? = nil, falseAbortRisk: String? = nil
+  ) {
+    self.slos = slos
+    self.templates = templates
+    self.deadline = deadline
+    self.interval = interval
+    self.onUndecided = onUndecided
+    self.minRequests = minRequests
+    self.falseAbortRisk = falseAbortRisk
+  }
+}
+
+/// What happens when a step stays undecided beyond the deadline; never a promotion.
+public enum UndecidedAction: String, Codable, Sendable, Hashable, CaseIterable {
+  case pause = "Pause"
+  case abort = "Abort"
+}
+
+/// One objective: exactly one of error rate, latency and query.
+public struct SLOSpec: Codable, Sendable, Hashable {
+  public var name: String
+  public var errorRate: ErrorRateSpec?
+  public var latency: LatencySpec?
+  /// PromQL with the variables `$(pods)`, `$(window)`, `$(namespace)` …, evaluated for each track.
+  public var query: String?
+  /// The bounds of a query's value.
+  public var value: BoundsSpec?
+  /// How the canary may differ from stable.
+  public var compare: CompareSpec?
+
+  public init(
+    name: String, errorRate: ErrorRateSpec? = nil, latency: LatencySpec? = nil, query: String? = nil,
+    value: BoundsSpec? = nil, compare: CompareSpec? = nil
+  ) {
+    self.name = name
+    self.errorRate = errorRate
+    self.latency = latency
+    self.query = query
+    self.value = value
+    self.compare = compare
+  }
+}
+
+public struct ErrorRateSpec: Codable, Sendable, Hashable {
+  /// The largest share of requests that may fail.
+  public var max: String
+
+  public init(max: String) { self.max = max }
+}
+
+public struct LatencySpec: Codable, Sendable, Hashable {
+  /// In percent: `99`.
+  public var quantile: String
+  public var max: String
+
+  public init(quantile: String, max: String) {
+    self.quantile = quantile
+    self.max = max
+  }
+}
+
+/// Bounds as decimal texts; at least one.
+public struct BoundsSpec: Codable, Sendable, Hashable {
+  public var min: String?
+  public var max: String?
+
+  public init(min: String? = nil, max: String? = nil) {
+    self.min = min
+    self.max = max
+  }
+}
+
+public struct CompareSpec: Codable, Sendable, Hashable {
+  /// `Stable` where absent.
+  public var against: ComparedTrack?
+  /// The canary's value divided by stable's.
+  public var ratio: BoundsSpec?
+  /// The canary's value less stable's; for queries only.
+  public var difference: BoundsSpec?
+  /// A difference in the share of bad requests that is tolerated even if certain; for error rate and latency only. A
+  /// quarter of what the limit allows where absent.
+  public var margin: String?
+
+  public init(
+    against: ComparedTrack? = nil, ratio: BoundsSpec? = nil, difference: BoundsSpec? = nil, margin: String? = nil
+  ) {
+    self.against = against
+    self.ratio = ratio
+    self.difference = difference
+    self.margin = margin
+  }
+}
+
+public enum ComparedTrack: String, Codable, Sendable, Hashable, CaseIterable {
+  case stable = "Stable"
+  /// Only the limit counts.
+  case none = "None"
+}
+
+/// A template by name, with values for its arguments.
+public struct TemplateReference: Codable, Sendable, Hashable {
+  public enum Kind: String, Codable, Sendable, Hashable, CaseIterable {
+    case analysisTemplate = "AnalysisTemplate"
+    case clusterAnalysisTemplate = "ClusterAnalysisTemplate"
+  }
+
+  /// `AnalysisTemplate`, in the namespace of the Rollout, where absent.
+  public var kind: Kind?
+  public var name: String
+  public var args: [ArgumentSpec]?
+
+  public init(kind: Kind? = nil, name: String, args: [ArgumentSpec]? = nil) {
+    self.kind = kind
+    self.name = name
+    self.args = args
+  }
+}
+
+public struct ArgumentSpec: Codable, Sendable, Hashable {
+  public var name: String
+  /// In a template: the value where a reference gives none; without it the reference must give one.
+  public var value: String?
+
+  public init(name: String, value: String? = nil) {
+    self.name = name
+    self.value = value
+  }
+}

@@ -1,0 +1,103 @@
+import KubernetesAPI
+
+/// What one check concluded, and from what.
+public struct CheckRecord: Codable, Sendable, Hashable {
+  public enum Verdict: String, Codable, Sendable, Hashable, CaseIterable {
+    case pass = "Pass"
+    case fail = "Fail"
+    /// Too little data.
+    case insufficient = "Insufficient"
+    /// The source failed.
+    case unknown = "Unknown"
+  }
+
+  public var name: String
+  public var verdict: Verdict
+  /// What was found in one word, as `WorseThanStable` or `TooFewRequests`.
+  public var finding: String?
+  /// The evidence in a sentence.
+  public var message: String?
+  public var at: MicroTime?
+  public var evidence: EvidenceRecord?
+
+  public init(
+    name: String, verdict: Verdict, finding: String? = nil, message: String? = nil, at: MicroTime? = nil,
+    evidence: EvidenceRecord? = nil
+  ) {
+    self.name = name
+    self.verdict = verdict
+    self.finding = finding
+    self.message = message
+    self.at = at
+    self.evidence = evidence
+  }
+}
+
+/// The numbers behind a verdict, as decimal texts; rates are shares from 0 to 1. A text that is absent was not known or
+/// is without bound.
+public struct EvidenceRecord: Codable, Sendable, Hashable {
+  public struct Track: Codable, Sendable, Hashable {
+    public var requests: String?
+    /// Of these, the bad ones.
+    public var bad: String?
+    /// Between which rates the truth lies, with 95 % at all times at once.
+    public var lower: String?
+    public var upper: String?
+    /// Of a query: its value.
+    public var value: String?
+
+    public init(
+      requests: String? = nil, bad: String? = nil, lower: String? = nil, upper: String? = nil, value: String? = nil
+    ) {
+      self.requests = requests
+      self.bad = bad
+      self.lower = lower
+      self.upper = upper
+      self.value = value
+    }
+  }
+
+  /// What counts as bad, in the plural.
+  public var property: String?
+  public var canary: Track?
+  public var stable: Track?
+  /// The largest tolerated rate of bad requests.
+  public var limit: String?
+  /// The canary's rate divided by stable's, between these.
+  public var ratioLower: String?
+  public var ratioUpper: String?
+  /// The largest e-value of "worse than stable", and the one that fails.
+  public var eValue: String?
+  public var threshold: String?
+  /// The same of "breaks the limit".
+  public var limitEValue: String?
+  public var limitThreshold: String?
+  /// The probability that the check ever fails a good canary.
+  public var risk: String?
+  /// How long was watched, as `2m30s`.
+  public var window: String?
+  public var queries: [String]?
+  public var notes: [String]?
+
+  public init(
+    property: String? = nil, canary: Track? = nil, stable: Track? = nil, limit: String? = nil,
+    ratioLower: String? = nil, ratioUpper: String? = nil, eValue: String? = nil, threshold: String? = nil,
+    limitEValue: String? = nil, limitThreshold: String? = nil, risk: String? = nil, window: String? = nil,
+    queries: [String]? = nil, notes: [String]? = nil
+  ) {
+    self.property = property
+    self.canary = canary
+    self.stable = stable
+    self.limit = limit
+    self.ratioLower = ratioLower
+    self.ratioUpper = ratioUpper
+    self.eValue = eValue
+    self.threshold = threshold
+    self.limitEValue = limitEValue
+    self.limitThreshold = limitThreshold
+    self.risk = risk
+    self.window = window
+    self.queries = queries
+    self.notes = notes
+  }
+}
