@@ -7,6 +7,9 @@ protocol ClusterAccess: Sendable {
   /// The sandbox's time, which may be virtual.
   var now: Date { get }
 
+  /// All kinds that are served and stored, those of custom resources included, each under one version.
+  var types: [ResourceType] { get }
+
   func get(_ type: ResourceType, _ key: ObjectKey) -> JSON?
 
   /// Sorted by namespace and name; all namespaces where `namespace` is nil.
@@ -14,10 +17,39 @@ protocol ClusterAccess: Sendable {
 
   func create(_ type: ResourceType, _ object: JSON) throws(Status) -> JSON
 
-  /// A PUT; a resourceVersion in the object is a lock, as on the wire.
+  /// A PUT; a resourceVersion in the object is a lock, as on the wire. Of the subresources `binding` (of a pod) takes
+  /// nothing but `spec.nodeName` and the conditions, `finalize` (of a namespace) nothing but `spec.finalizers`.
   func update(_ type: ResourceType, _ object: JSON, subresource: String?) throws(Status) -> JSON
 
-  func delete(_ type: ResourceType, _ key: ObjectKey, uid: String?, propagation: DeletionPropagation?) throws(Status)
+  /// - Parameter gracePeriodSeconds: for pods; `nil` leaves it to the pod.
+  func delete(
+    _ type: ResourceType, _ key: ObjectKey, uid: String?, propagation: DeletionPropagation?, gracePeriodSeconds: Int?
+  ) throws(Status)
+
+  /// The same API for another component: its writes carry that name in managedFields.
+  func acting(as manager: String) -> any ClusterAccess
+
+  /// What has changed after a version, in order. Where that is no longer remembered, or `version` is nil, everything
+  /// that exists, as new.
+  func changes(after version: UInt64?) -> ChangeBatch
+
+  /// Returns when the store is newer than a version, or when the task is cancelled.
+  func waitForChange(after version: UInt64) async
+}
+
+extension ClusterAccess {
+  func delete(
+    _ type: ResourceType, _ key: ObjectKey, uid: String? = nil, propagation: DeletionPropagation? = nil
+  ) throws(Status) {
+    try delete(type, key, uid: uid, propagation: propagation, gracePeriodSeconds: nil)
+  }
+
+  /// The kind that an owner reference or another reference by apiVersion and kind means. The version does not matter:
+  /// all versions of a kind are one collection.
+  func type(apiVersion: String, kind: String) -> ResourceType? {
+    let group = apiVersion.contains("/") ? apiVersion.split(separator: "/").first.map(String.init) ?? "" : ""
+    return types.first { $0.kind == kind && $0.group == group }
+  }
 }
 
 enum DeletionPropagation: String, Sendable {
@@ -26,15 +58,43 @@ enum DeletionPropagation: String, Sendable {
   case orphan = "Orphan"
 }
 
-/// A controller as a function of one key: reads what it needs, writes what differs.
-protocol BuiltInController: Sendable {
-  /// The kinds whose changes concern this controller, and the keys that a changed object (its last state, when it is
-  /// gone) makes due.
-  var watched: [ResourceType] { get }
-  func keys(for object: JSON, of type: ResourceType, in cluster: any ClusterAccess) -> [ObjectKey]
+/// One object before and after a write. `old` is nil when it is new, `new` is nil when it is gone.
+struct ObjectChange: Sendable {
+  var type: ResourceType
+  var old: JSON?
+  var new: JSON?
 
-  /// Brings one key up to date.
+  var reference: TypedKey {
+    TypedKey(type: type, key: (new ?? old)?.objectKey ?? ObjectKey(name: ""))
+  }
+}
+
+struct ChangeBatch: Sendable {
+  var changes: [ObjectChange]
+  /// The version of the store that these changes lead to.
+  var version: UInt64
+}
+
+/// Names one object of any kind.
+struct TypedKey: Sendable, Hashable, Comparable {
+  var type: ResourceType
+  var key: ObjectKey
+
+  static func < (left: Self, right: Self) -> Bool {
+    (left.type.group, left.type.plural, left.key) < (right.type.group, right.type.plural, right.key)
+  }
+}
+
+/// A controller as a function of one object: reads what it needs, writes what differs.
+protocol BuiltInController: Sendable {
+  /// Names it in events and logs: `deployment-controller`.
+  var name: String { get }
+
+  /// The objects that a change makes due.
+  func due(after change: ObjectChange, in cluster: any ClusterAccess) -> [TypedKey]
+
+  /// Brings one object up to date.
   /// - Returns: when to look again although nothing changes; `nil` for never.
   /// - Throws: a conflict or another refusal; the caller tries again with a backoff.
-  func sync(_ key: ObjectKey, in cluster: any ClusterAccess) throws(Status) -> Duration?
+  func sync(_ object: TypedKey, in cluster: any ClusterAccess) throws(Status) -> Duration?
 }
