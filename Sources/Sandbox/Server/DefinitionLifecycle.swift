@@ -1,0 +1,51 @@
+import Foundation
+import KubernetesAPI
+
+extension APIServer {
+  /// What follows from a write at once: definitions are established, and with a definition all of its kind goes.
+  func afterWrite(old: JSON?, new: JSON?, _ kind: ServedKind, in state: inout StoreState) {
+    if Strategy.isDefinition(kind), let new {
+      if new.isBeingDeleted {
+        removeInstances(of: new, in: &state)
+      } else {
+        establish(new, in: &state)
+      }
+    }
+    if kind.isCustom, new == nil {
+      // The last instance of a definition that is going lets it go.
+      let name = "\(kind.type.plural).\(kind.type.group)"
+      if let definition = state.object(Kinds.definitions, ObjectKey(name: name)), definition.isBeingDeleted {
+        removeInstances(of: definition, in: &state)
+      }
+    }
+  }
+
+  private func establish(_ definition: JSON, in state: inout StoreState) {}
+
+  private func removeInstances(of definition: JSON, in state: inout StoreState) {
+    guard let group = definition[path: ["spec", "group"]]?.string,
+      let plural = definition[path: ["spec", "names", "plural"]]?.string
+    else { return }
+    let resource = StoredResource(group: group, plural: plural)
+    for instance in state.objects(resource) {
+      if instance.finalizers.isEmpty {
+        state.remove(instance.objectKey, in: resource)
+      } else if !instance.isBeingDeleted {
+        var marked = instance
+        marked[path: ["metadata", "deletionTimestamp"]] = .string(Timestamp(now).description)
+        marked[path: ["metadata", "deletionGracePeriodSeconds"]] = 0
+        _ = state.put(marked, in: resource)
+      }
+    }
+    guard state.objects(resource).isEmpty,
+      var remaining = state.object(Kinds.definitions, definition.objectKey)
+    else { return }
+    let finalizers = remaining.finalizers.filter { $0 != Strategy.customResourceCleanup }
+    if finalizers.isEmpty {
+      state.remove(remaining.objectKey, in: Kinds.definitions)
+    } else if finalizers != remaining.finalizers {
+      remaining[path: ["metadata", "finalizers"]] = .array(finalizers.map(JSON.string))
+      _ = state.put(remaining, in: Kinds.definitions)
+    }
+  }
+}
