@@ -1,0 +1,84 @@
+import Foundation
+import RolloutAPI
+
+/// What people ask for. A command names the run by being written on it, and the step where that matters, so that two
+/// people who act at once cannot skip a step that neither has seen.
+extension Turn {
+  mutating func obey(_ run: inout RunState) {
+    guard let command = seen.command, command.sequence > run.commandSequence else { return }
+    // A retry concerns a finished run and is carried out at rest.
+    if run.stage.isFinished {
+      if command.action != .retry { refuse(command, &run, "the run is over") }
+      return
+    }
+    if case .promoting(let stage) = run.stage, !stage.isReversible {
+      return refuse(
+        command, &run, "revision \(run.revision) is promoted already; 'sluice undo' brings the earlier one back")
+    }
+    if case .aborting = run.stage { return refuse(command, &run, "the run is being aborted") }
+    if let step = command.step, let current = run.stage.stepIndex, step != current {
+      return refuse(command, &run, "the run is at step \(current + 1), not at step \(step + 1) any more")
+    }
+    carryOut(command, &run)
+  }
+
+  private mutating func carryOut(_ command: PersonsCommand, _ run: inout RunState) {
+    let who = command.requestedBy ?? "a person"
+    let reason = command.reason.map { ": \($0)" } ?? ""
+    run.commandSequence = command.sequence
+    switch command.action {
+    case .abort:
+      run.commandMessage = "aborted"
+      beginAbort(.person("aborted by \(who)\(reason)"), &run)
+    case .pause:
+      run.pause = .person(who)
+      run.commandMessage = "paused"
+      announce(.paused, "paused by \(who)\(reason)", "\(run.name)-command-\(command.sequence)")
+    case .resume:
+      let pause = run.pause
+      run.pause = nil
+      run.commandMessage = "resumed"
+      announce(.resumed, "resumed by \(who)\(reason)", "\(run.name)-command-\(command.sequence)")
+      switch (pause, run.stage) {
+      case (.plan, .step(let index, .pausing)): next(after: index, &run)
+      case (.undecided, _):
+        // The deadline begins anew.
+        run.since = now
+        if run.verifiedAt != nil { run.verifiedAt = now }
+      default: break
+      }
+    case .promote:
+      run.pause = nil
+      guard case .step(let index, let stage) = run.stage else {
+        return refuse(command, &run, "there is no step to go on from")
+      }
+      guard stage != .scaling else {
+        return refuse(command, &run, "the canary's pods are not ready for step \(index + 1) yet")
+      }
+      run.commandMessage = "step \(index + 1) ended by \(who)"
+      announce(.resumed, "step \(index + 1) ended by \(who)\(reason)", "\(run.name)-command-\(command.sequence)")
+      next(after: index, &run)
+    case .promoteFull:
+      run.pause = nil
+      guard case .step = run.stage else { return refuse(command, &run, "the run is not in a step") }
+      run.commandMessage = "promotion of the whole ordered by \(who)"
+      announce(
+        .resumed, "the remaining steps are skipped by \(who)\(reason)", "\(run.name)-command-\(command.sequence)")
+      enter(.promoting(.scaling), &run)
+    case .retry:
+      refuse(command, &run, "the run is not over")
+    }
+  }
+
+  private mutating func next(after index: Int, _ run: inout RunState) {
+    enter(index + 1 < runPlan.steps.count ? .step(index + 1, .scaling) : .promoting(.scaling), &run)
+  }
+
+  private mutating func refuse(_ command: PersonsCommand, _ run: inout RunState, _ why: String) {
+    run.commandSequence = command.sequence
+    run.commandMessage = "refused \(command.action.rawValue): \(why)"
+    announce(
+      .refused, "\(command.action.rawValue) refused: \(why)", "\(run.name)-command-\(command.sequence)", isWarning: true
+    )
+  }
+}

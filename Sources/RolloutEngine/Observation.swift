@@ -1,0 +1,284 @@
+import CanaryAnalysis
+import Foundation
+import RolloutAPI
+
+/// One snapshot of everything that a decision depends on. What is not in here does not exist for the engine.
+public struct Observation: Sendable, Equatable {
+  public var deployment: DeploymentView?
+  /// The ReplicaSets that the Deployment owns and those that Sluice holds, sorted by name.
+  public var sets: [SetView]
+  /// One for each Service that the plan names, in the plan's order.
+  public var services: [ServiceView]
+  public var routing: RoutingView
+  public var hold: HoldView
+  /// What Prometheus says of the two tracks; `nil` until the first measurement.
+  public var measured: Measurements?
+  public var rolloutIsBeingDeleted: Bool
+  public var runIsBeingDeleted: Bool
+  /// What a person asked of the run and it has not carried out yet.
+  public var command: PersonsCommand?
+  /// Since when Rollout, Deployment and Services have not changed their specs.
+  public var quietSince: Date
+  /// The generated Services have the policies that the callers' Services have.
+  public var policiesAreRendered: Bool
+  /// The routing object is gone, or sends everything to the callers' Service.
+  public var routingIsRetired: Bool
+
+  public init(
+    deployment: DeploymentView? = nil, sets: [SetView] = [], services: [ServiceView] = [],
+    routing: RoutingView = .absent, hold: HoldView = HoldView(mode: .admission, ready: true),
+    measured: Measurements? = nil, rolloutIsBeingDeleted: Bool = false, runIsBeingDeleted: Bool = false,
+    command: PersonsCommand? = nil, quietSince: Date = .distantPast, policiesAreRendered: Bool = true,
+    routingIsRetired: Bool = false
+  ) {
+    self.deployment = deployment
+    self.sets = sets
+    self.services = services
+    self.routing = routing
+    self.hold = hold
+    self.measured = measured
+    self.rolloutIsBeingDeleted = rolloutIsBeingDeleted
+    self.runIsBeingDeleted = runIsBeingDeleted
+    self.command = command
+    self.quietSince = quietSince
+    self.policiesAreRendered = policiesAreRendered
+    self.routingIsRetired = routingIsRetired
+  }
+
+  public func set(named name: String?) -> SetView? {
+    guard let name else { return nil }
+    return sets.first { $0.name == name }
+  }
+
+  /// The set whose template equals the Deployment's; of several, one that the Deployment owns, as its controller would
+  /// take that one.
+  public var setOfTemplate: SetView? {
+    let equal = sets.filter(\.matchesTemplate)
+    return equal.first { $0.owner == .deployment } ?? equal.first
+  }
+
+  /// Sets that the Deployment owns, those with pods first.
+  public var owned: [SetView] { sets.filter { $0.owner == .deployment } }
+}
+
+public struct DeploymentView: Sendable, Equatable {
+  public var replicas: Int
+  public var paused: Bool
+  /// The value of the annotation that marks a hold: the run's name, or the Rollout's between runs.
+  public var heldBy: String?
+  /// Whether the label that the admission policies match is there.
+  public var managed: Bool
+  /// Names the revision that the template holds.
+  public var revision: String
+  /// Its controller has seen the newest spec.
+  public var observed: Bool
+  public var progressDeadline: Duration
+  public var isBeingDeleted: Bool
+  /// Who last wrote the spec, for the report of an escape: a field manager's name.
+  public var lastWriter: String?
+
+  public init(
+    replicas: Int, paused: Bool = false, heldBy: String? = nil, managed: Bool = false, revision: String,
+    observed: Bool = true, progressDeadline: Duration = .seconds(600), isBeingDeleted: Bool = false,
+    lastWriter: String? = nil
+  ) {
+    self.replicas = replicas
+    self.paused = paused
+    self.heldBy = heldBy
+    self.managed = managed
+    self.revision = revision
+    self.observed = observed
+    self.progressDeadline = progressDeadline
+    self.isBeingDeleted = isBeingDeleted
+    self.lastWriter = lastWriter
+  }
+}
+
+public struct SetView: Sendable, Equatable {
+  public enum Owner: Sendable, Equatable {
+    /// The Deployment is its controller.
+    case deployment
+    /// Sluice holds it: a reference to the Deployment that does not control, and no label that its selector matches.
+    case sluice
+  }
+
+  public var name: String
+  /// Its `pod-template-hash`.
+  public var hash: String
+  public var owner: Owner
+  /// Its template equals the Deployment's, both read live.
+  public var matchesTemplate: Bool
+  public var replicas: Int
+  /// Pods that exist, ready or not.
+  public var pods: Int
+  public var available: Int
+  /// The Deployment's revision number, where the set carries one.
+  public var number: Int?
+  /// A label of ours says that a run rejected this revision.
+  public var rejected: Bool
+  /// What keeps pods from becoming available, in the cluster's words.
+  public var trouble: String?
+
+  public init(
+    name: String, hash: String, owner: Owner, matchesTemplate: Bool = false, replicas: Int, pods: Int? = nil,
+    available: Int? = nil, number: Int? = nil, rejected: Bool = false, trouble: String? = nil
+  ) {
+    self.name = name
+    self.hash = hash
+    self.owner = owner
+    self.matchesTemplate = matchesTemplate
+    self.replicas = replicas
+    self.pods = pods ?? replicas
+    self.available = available ?? replicas
+    self.number = number
+    self.rejected = rejected
+    self.trouble = trouble
+  }
+}
+
+public struct ServiceView: Sendable, Equatable {
+  /// A Service that Sluice generates beside the callers' one.
+  public struct Generated: Sendable, Equatable {
+    /// The `pod-template-hash` in its selector.
+    public var hash: String?
+    /// All but the hash is as it should be rendered from the callers' Service.
+    public var current: Bool
+    /// Ready endpoints by the hash of their pods.
+    public var ready: [String: Int]
+
+    public init(hash: String? = nil, current: Bool = true, ready: [String: Int] = [:]) {
+      self.hash = hash
+      self.current = current
+      self.ready = ready
+    }
+  }
+
+  public var name: String
+  public var exists: Bool
+  /// The hash that a pin keeps in the callers' selector.
+  public var pin: String?
+  public var stable: Generated?
+  public var canary: Generated?
+
+  public init(
+    name: String, exists: Bool = true, pin: String? = nil, stable: Generated? = nil, canary: Generated? = nil
+  ) {
+    self.name = name
+    self.exists = exists
+    self.pin = pin
+    self.stable = stable
+    self.canary = canary
+  }
+}
+
+public enum RoutingView: Sendable, Equatable {
+  case absent
+  /// What the routing object sends where. `intact` is false where somebody changed the object beyond that.
+  case present(target: TrafficTarget, intact: Bool)
+  /// The object is there and sends traffic somewhere that no target describes.
+  case foreign(String)
+  /// Another object claims the same traffic.
+  case conflict(String)
+
+  public var target: TrafficTarget? {
+    if case .present(let target, _) = self { target } else { nil }
+  }
+}
+
+public struct HoldView: Sendable, Equatable {
+  public enum Mode: String, Sendable, Equatable {
+    /// Policies pause the Deployment in the request that changes its template.
+    case admission = "Admission"
+    /// The Deployment is paused at rest too.
+    case always = "Always"
+  }
+
+  public var mode: Mode
+  /// A dry-run probe was held.
+  public var ready: Bool
+
+  public init(mode: Mode, ready: Bool) {
+    self.mode = mode
+    self.ready = ready
+  }
+}
+
+/// What the judge concluded for the traffic now written.
+public struct Measurements: Sendable, Equatable {
+  /// The checks of the plan, in its order.
+  public var checks: [CheckReport]
+  /// Requests of the tracks since the traffic was written; nil where the source did not answer.
+  public var share: ObservedShare?
+  /// Every query has series for stable; otherwise the reason why not.
+  public var baseline: Baseline
+
+  public enum Baseline: Sendable, Equatable {
+    case present
+    case missing(String)
+  }
+
+  public init(checks: [CheckReport] = [], share: ObservedShare? = nil, baseline: Baseline = .present) {
+    self.checks = checks
+    self.share = share
+    self.baseline = baseline
+  }
+}
+
+public struct ObservedShare: Sendable, Equatable {
+  public var canaryRequests: Double
+  public var totalRequests: Double
+  /// The beginning of the window in which they were counted.
+  public var since: Date
+
+  public init(canaryRequests: Double, totalRequests: Double, since: Date) {
+    self.canaryRequests = canaryRequests
+    self.totalRequests = totalRequests
+    self.since = since
+  }
+
+  /// Whether the canary's share agrees with a weight in percent, beyond what chance explains.
+  public func confirms(weight: Int) -> Bool {
+    let check = ShareCheck(desired: Double(weight) / 100, slack: 0.01)
+    if case .confirmed = check.result(canary: canaryRequests, all: totalRequests) { return true }
+    return false
+  }
+}
+
+/// What one check of the plan says now.
+public struct CheckReport: Sendable, Equatable {
+  public var name: String
+  public var verdict: Verdict
+  /// The evidence in a sentence.
+  public var message: String
+  public var judgement: Judgement?
+
+  public init(name: String, verdict: Verdict, message: String, judgement: Judgement? = nil) {
+    self.name = name
+    self.verdict = verdict
+    self.message = message
+    self.judgement = judgement
+  }
+
+  public init(name: String, judgement: Judgement) {
+    self.init(name: name, verdict: judgement.verdict, message: judgement.evidence.sentence, judgement: judgement)
+  }
+}
+
+public struct PersonsCommand: Sendable, Equatable {
+  public var action: CommandAction
+  /// The step that the person saw, where the action concerns one.
+  public var step: Int?
+  public var reason: String?
+  public var requestedBy: String?
+  public var sequence: Int
+
+  public init(
+    action: CommandAction, step: Int? = nil, reason: String? = nil, requestedBy: String? = nil, sequence: Int
+  ) {
+    self.action = action
+    self.step = step
+    self.reason = reason
+    self.requestedBy = requestedBy
+    self.sequence = sequence
+  }
+}

@@ -1,0 +1,136 @@
+import Foundation
+import RolloutAPI
+
+/// Promotion, each stage confirmed before the next: all traffic to the canary, then the Deployment takes its set as its
+/// own (release before adopt: it never owns two sets with pods), then all traffic back to the stable Service.
+extension Turn {
+  mutating func promote(_ run: inout RunState, _ stage: PromotionStage) {
+    if stage.isReversible {
+      guard stillWanted(&run), !abortOnFailure(&run) else { return }
+    }
+    guard let deployment = seen.deployment, let new = seen.set(named: run.set) ?? orphanedCanary(&run) else { return }
+    rollout.situation = .running("promoting revision \(run.revision): \(stage.rawValue)")
+    switch stage {
+    case .scaling, .verifying:
+      take(all: stage, deployment, &run)
+    case .unpinning:
+      guard ensureTraffic(.allToCanary), ensureUnpinned() else { return }
+      enter(.promoting(.waiting), &run)
+    case .waiting:
+      guard ensureTraffic(.allToCanary), hasPods(deployment.replicas, &run) else { return }
+      if case .person(let who) = run.pause {
+        rollout.situation = .paused("before the hand-over: paused by \(who)")
+        return
+      }
+      guard now.isOver(runPlan.scaleDownDelay, since: run.since) else {
+        return look(in: now.remaining(of: runPlan.scaleDownDelay, since: run.since))
+      }
+      enter(.promoting(.releasingHistory), &run)
+    case .releasingHistory:
+      // First the history: with the active set gone, the Deployment would scale its newest history set up.
+      let history = seen.owned.filter { $0.name != run.stable.set && $0.name != new.name }
+      guard history.isEmpty else { return effects.append(.releaseSets(history.map(\.name))) }
+      enter(.promoting(.releasingStable), &run)
+    case .releasingStable:
+      let owned = seen.owned.filter { $0.name != new.name }
+      guard owned.isEmpty else { return effects.append(.releaseSets(owned.map(\.name))) }
+      enter(.promoting(.handingOver), &run)
+    case .handingOver:
+      guard new.owner == .deployment else {
+        return effects.append(.adopt(set: new.name, number: nextNumber))
+      }
+      enter(.promoting(.scalingDown), &run)
+    case .scalingDown, .givingBack, .wideningStable, .returningTraffic, .releasingHold:
+      settle(stage, new, deployment, &run)
+    }
+  }
+
+  /// The canary at full size, all traffic to it, verified.
+  private mutating func take(all stage: PromotionStage, _ deployment: DeploymentView, _ run: inout RunState) {
+    if stage == .scaling {
+      guard hasPods(deployment.replicas, &run) else { return }
+      if !ensureTraffic(.allToCanary) {
+        run.trafficWrittenAt = now
+        run.verifiedAt = nil
+      } else if run.trafficWrittenAt == nil {
+        run.trafficWrittenAt = now
+      }
+      return enter(.promoting(.verifying), &run)
+    }
+    guard ensureTraffic(.allToCanary), hasPods(deployment.replicas, &run) else { return }
+    guard isVerified(weight: 100, run) else { return expire(&run, "the share that arrives at weight 100") }
+    run.verifiedAt = now
+    enter(.promoting(.unpinning), &run)
+  }
+
+  /// After the point of no return.
+  private mutating func settle(
+    _ stage: PromotionStage, _ new: SetView, _ deployment: DeploymentView, _ run: inout RunState
+  ) {
+    let old = seen.set(named: run.stable.set)
+    switch stage {
+    case .scalingDown:
+      guard ensureTraffic(.allToCanary) else { return }
+      if let old, old.owner == .sluice {
+        if old.replicas > 0 { effects.append(.scale(set: old.name, replicas: 0)) }
+        guard old.replicas == 0, old.pods == 0 else { return }
+      }
+      enter(.promoting(.givingBack), &run)
+    case .givingBack:
+      let history = historySets(besides: new.name)
+      guard history.isEmpty else { return effects.append(.giveBack(history)) }
+      enter(.promoting(.wideningStable), &run)
+    case .wideningStable:
+      guard ensureServices(stable: nil, canary: nil), stableReaches(new.hash, deployment) else { return }
+      enter(.promoting(.returningTraffic), &run)
+    case .returningTraffic:
+      if !ensureTraffic(.stableOnly) {
+        run.trafficWrittenAt = now
+        return
+      }
+      enter(.promoting(.releasingHold), &run)
+    default:
+      if seen.hold.mode == .always {
+        guard ensureHeld(by: Turn.restingHold) else { return }
+      } else if deployment.heldBy != nil, seen.setOfTemplate?.name == new.name {
+        return effects.append(.releaseHold)
+      }
+      complete(&run, new)
+    }
+  }
+
+  private mutating func complete(_ run: inout RunState, _ new: SetView) {
+    remember(run.stable)
+    rollout.former.removeAll { $0.revision.set == new.name }
+    rollout.stable = Revision(set: new.name, hash: new.hash)
+    rollout.situation = .idle
+    announce(.promoted, "revision \(run.revision) is promoted", "\(run.name)-promoted")
+    enter(.finished(.promoted), &run)
+  }
+
+  /// Whether every stable Service reaches the new revision's pods and no others.
+  private func stableReaches(_ hash: String, _ deployment: DeploymentView) -> Bool {
+    seen.services.allSatisfy { service in
+      let ready = service.stable?.ready ?? [:]
+      return (ready[hash] ?? 0) > 0 && ready.keys.allSatisfy { $0 == hash }
+    }
+  }
+
+  /// Held sets that were the Deployment's own: they carry its revision number and were not rejected.
+  func historySets(besides active: String) -> [String] {
+    seen.sets.filter { $0.owner == .sluice && $0.number != nil && !$0.rejected && $0.name != active }.map(\.name)
+  }
+
+  /// The number after the highest that any set carries.
+  var nextNumber: Int { (seen.sets.compactMap(\.number).max() ?? 0) + 1 }
+
+  /// The canary's set is gone in mid-promotion, for instance deleted by hand.
+  private mutating func orphanedCanary(_ run: inout RunState) -> SetView? {
+    if case .promoting(let stage) = run.stage, stage == .scaling {
+      _ = hasPods(seen.deployment?.replicas ?? 0, &run)
+    } else if case .promoting(let stage) = run.stage, stage.isReversible {
+      beginAbort(.notAvailable("the canary's ReplicaSet is gone"), &run)
+    }
+    return nil
+  }
+}

@@ -1,0 +1,207 @@
+import CanaryAnalysis
+import Foundation
+import RolloutAPI
+
+/// The steps of the plan: scale, set the traffic, verify it, analyze, pause, go on.
+extension Turn {
+  mutating func step(_ run: inout RunState, _ index: Int, _ stage: StepStage) {
+    guard stillWanted(&run), !abortOnFailure(&run) else { return }
+    guard index < runPlan.steps.count else { return enter(.promoting(.scaling), &run) }
+    let step = runPlan.steps[index]
+    describe(run, index)
+    switch stage {
+    case .scaling:
+      let current = index == 0 ? TrafficTarget.stableOnly : runPlan.steps[index - 1].traffic
+      guard keepTraffic(current, &run), hasPods(podsNeeded(by: step, run), &run) else { return }
+      if current == step.traffic, run.verifiedAt != nil { return enter(.step(index, .analyzing), &run) }
+      if index == 0, step.traffic.reachesCanary, !hasBaseline(&run) { return }
+      effects.append(.setTraffic(step.traffic))
+      run.trafficWrittenAt = now
+      run.verifiedAt = nil
+      enter(.step(index, .verifying), &run)
+    case .verifying:
+      guard keepTraffic(step.traffic, &run), hasPods(podsNeeded(by: step, run), &run) else { return }
+      guard isVerified(weight: step.traffic.weight.value, run) else { return expire(&run, "the share that arrives") }
+      run.verifiedAt = now
+      shrink(to: podsNeeded(by: step, run), run)
+      announce(
+        .step, "step \(index + 1) of \(runPlan.steps.count)\(step.title): \(step.traffic), verified",
+        "\(run.name)-step-\(index)")
+      enter(.step(index, .analyzing), &run)
+    case .analyzing:
+      guard keepTraffic(step.traffic, &run), hasPods(podsNeeded(by: step, run), &run) else { return }
+      guard isConclusive(step, &run) else { return }
+      enter(.step(index, .pausing), &run)
+    case .pausing:
+      guard keepTraffic(step.traffic, &run), hasPods(podsNeeded(by: step, run), &run) else { return }
+      guard pauseIsOver(step, index, &run) else { return }
+      enter(index + 1 < runPlan.steps.count ? .step(index + 1, .scaling) : .promoting(.scaling), &run)
+    }
+  }
+
+  /// Pods for the share that a step routes and mirrors, of the demand at the start; at least one where anything arrives.
+  func podsNeeded(by step: PlanStep, _ run: RunState) -> Int {
+    if let scale = step.scale { return max(scale.share(of: run.demand), step.traffic.reachesCanary ? 1 : 0) }
+    guard step.traffic.reachesCanary else { return 0 }
+    let percent = min(100, Double(step.traffic.weight.value) + (step.traffic.mirror?.value ?? 0))
+    return max(1, Int((percent * Double(run.demand) / 100).rounded(.up)))
+  }
+
+  /// Re-asserts the traffic that should be there; a canary without any ready pod loses it.
+  private mutating func keepTraffic(_ target: TrafficTarget, _ run: inout RunState) -> Bool {
+    if target.reachesCanary, run.verifiedAt != nil, let set = seen.set(named: run.set), set.available == 0 {
+      let trouble = set.trouble.map { ": \($0)" } ?? ""
+      beginAbort(.notAvailable("no pod of the canary is available any more\(trouble)"), &run)
+      return false
+    }
+    return ensureTraffic(target)
+  }
+
+  /// Whether the canary has that many available pods; otherwise creates or scales its set, and aborts when that takes
+  /// longer than the Deployment's progress deadline.
+  mutating func hasPods(_ count: Int, _ run: inout RunState) -> Bool {
+    guard let deployment = seen.deployment else { return false }
+    guard let set = seen.set(named: run.set) ?? seen.setOfTemplate else {
+      effects.append(.createSet(revision: run.revision, replicas: count))
+      look(in: deployment.progressDeadline)
+      return false
+    }
+    run.set = set.name
+    if set.owner == .deployment {
+      effects.append(.releaseSets([set.name]))
+      return false
+    }
+    if set.replicas < count { effects.append(.scale(set: set.name, replicas: count)) }
+    if set.available >= count, set.replicas >= count {
+      run.shortSince = nil
+      return true
+    }
+    let since = run.shortSince ?? now
+    run.shortSince = since
+    if now.isOver(deployment.progressDeadline, since: since) {
+      let trouble = set.trouble.map { ": \($0)" } ?? ""
+      let seconds = Int(deployment.progressDeadline / .seconds(1))
+      beginAbort(
+        .notAvailable("\(set.available) of \(count) canary pods available after \(seconds)s\(trouble)"), &run)
+    } else {
+      look(in: now.remaining(of: deployment.progressDeadline, since: since))
+    }
+    return false
+  }
+
+  /// A step that needs fewer pods gives them back, after the traffic has moved.
+  private mutating func shrink(to count: Int, _ run: RunState) {
+    guard let set = seen.set(named: run.set), set.replicas > max(count, 1) else { return }
+    effects.append(.scale(set: set.name, replicas: max(count, 1)))
+  }
+
+  /// Each query must have series for stable before the first weight.
+  private mutating func hasBaseline(_ run: inout RunState) -> Bool {
+    switch seen.measured?.baseline {
+    case .present: return true
+    case .missing(let text): rollout.situation = .running("MetricsMissing: \(text)")
+    case nil: rollout.situation = .running("waiting for the first measurement")
+    }
+    expire(&run, "metrics of the stable track")
+    return false
+  }
+
+  /// Whether the share that arrives agrees with the weight, counted after the write.
+  func isVerified(weight: Int, _ run: RunState) -> Bool {
+    guard weight > 0 else { return true }
+    guard let share = seen.measured?.share, let written = run.trafficWrittenAt, share.since >= written else {
+      return false
+    }
+    return share.confirms(weight: weight)
+  }
+
+  /// What is undecided for longer than the deadline pauses or aborts, as the plan says; it never promotes.
+  mutating func expire(_ run: inout RunState, _ what: String) {
+    let deadline = runPlan.analysis.deadline
+    guard now.isOver(deadline, since: run.since) else { return look(in: now.remaining(of: deadline, since: run.since)) }
+    undecided(&run, "\(what) stayed undecided for \(Int(deadline / .seconds(1)))s")
+  }
+
+  private mutating func undecided(_ run: inout RunState, _ message: String) {
+    switch runPlan.analysis.onUndecided {
+    case .abort: beginAbort(.undecided(message), &run)
+    case .pause:
+      guard run.pause == nil else { return }
+      run.pause = .undecided(message)
+      announce(.paused, message, "\(run.name)-undecided-\(run.stage.stepIndex ?? -1)", isWarning: true)
+      rollout.situation = .paused(message)
+    }
+  }
+
+  /// Whether the step's analysis lets it go on.
+  private mutating func isConclusive(_ step: PlanStep, _ run: inout RunState) -> Bool {
+    guard let analyze = step.analyze else { return true }
+    let since = run.verifiedAt ?? run.since
+    let verdicts = seen.measured?.checks.map(\.verdict) ?? []
+    let allPass =
+      !runPlan.analysis.slos.isEmpty && verdicts.count == runPlan.analysis.slos.count
+      && verdicts.allSatisfy { $0 == .pass }
+    if allPass || runPlan.analysis.slos.isEmpty {
+      let needed = analyze.atLeast ?? analyze.duration
+      if now.isOver(min(needed, analyze.duration), since: since) { return true }
+      look(in: now.remaining(of: needed, since: since))
+      return false
+    }
+    guard now.isOver(analyze.duration, since: since) else {
+      look(in: now.remaining(of: analyze.duration, since: since))
+      return false
+    }
+    let open = seen.measured?.checks.filter { $0.verdict != .pass } ?? []
+    let names =
+      open.isEmpty ? "every check" : open.map { "\($0.name) (\($0.verdict.rawValue))" }.joined(separator: ", ")
+    rollout.situation = .running("step \((run.stage.stepIndex ?? 0) + 1): undecided: \(names)")
+    if now.isOver(max(runPlan.analysis.deadline, analyze.duration), since: since) {
+      undecided(&run, "\(names) stayed undecided for \(Int(runPlan.analysis.deadline / .seconds(1)))s")
+    } else {
+      look(in: now.remaining(of: runPlan.analysis.deadline, since: since))
+    }
+    return false
+  }
+
+  private mutating func pauseIsOver(_ step: PlanStep, _ index: Int, _ run: inout RunState) -> Bool {
+    if case .person = run.pause { return false }
+    switch step.pause {
+    case nil:
+      run.pause = nil
+      return true
+    case .indefinite:
+      if run.pause == nil {
+        run.pause = .plan
+        announce(
+          .paused,
+          "step \(index + 1) of \(runPlan.steps.count)\(step.title) waits for a person: 'sluice promote' goes on",
+          "\(run.name)-paused-\(index)")
+      }
+      describe(run, index)
+      return false
+    case .duration(let duration):
+      guard now.isOver(duration, since: run.since) else {
+        look(in: now.remaining(of: duration, since: run.since))
+        return false
+      }
+      return true
+    }
+  }
+
+  /// A failed check aborts as soon as it is known, whatever else goes on.
+  mutating func abortOnFailure(_ run: inout RunState) -> Bool {
+    guard let failed = seen.measured?.checks.first(where: { $0.verdict == .fail }) else { return false }
+    beginAbort(.failedCheck("\(failed.name): \(failed.message)"), &run)
+    return true
+  }
+
+  mutating func describe(_ run: RunState, _ index: Int) {
+    let place = "step \(index + 1) of \(runPlan.steps.count)\(runPlan.steps[index].title)"
+    switch run.pause {
+    case nil: rollout.situation = .running(place)
+    case .plan: rollout.situation = .paused("\(place) waits for a person")
+    case .person(let who): rollout.situation = .paused("\(place): paused by \(who)")
+    case .undecided(let why): rollout.situation = .paused("\(place): \(why)")
+    }
+  }
+}
