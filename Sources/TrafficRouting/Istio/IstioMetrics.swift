@@ -1,0 +1,138 @@
+/// Istio's standard metrics as PromQL, and their series sorted out again.
+///
+/// One query serves many runs: it selects the Services or pods of all of them, groups by the labels that tell them
+/// apart, and ``readings(_:of:view:)`` picks those of one. Callers' metrics tell the tracks apart by the generated
+/// Services, callees' by pod names, since Istio names the workload of both tracks alike.
+public struct IstioMetrics: Sendable, Hashable {
+  /// The label with the name of the pod that was scraped.
+  public var podLabel: String
+
+  public init(podLabel: String = "pod") { self.podLabel = podLabel }
+
+  /// How many runs one query may serve, which bounds its length.
+  public static let scopesPerQuery = 50
+
+  static let requests = "istio_requests_total"
+  static let buckets = "istio_request_duration_milliseconds_bucket"
+
+  // MARK: Queries
+
+  /// Requests by answer: the source of error rate, volume and observed share.
+  /// - Returns: `nil` where no series can belong to these scopes, as before the first pod of a run.
+  public func requestQuery(_ scopes: [MetricsScope], view: MetricsView, reading: MetricsReading) -> String? {
+    selector(scopes, view: view).map {
+      sum(Self.requests, $0, by: groups(view) + ["response_code", "grpc_response_status"], reading: reading)
+    }
+  }
+
+  /// Requests by latency bucket.
+  public func latencyQuery(_ scopes: [MetricsScope], view: MetricsView, reading: MetricsReading) -> String? {
+    selector(scopes, view: view).map { sum(Self.buckets, $0, by: groups(view) + ["le"], reading: reading) }
+  }
+
+  /// Requests that reach the canary's pods beside the routing object: of callers without a proxy, and of proxies that
+  /// route by the callers' Service itself. Divided by ``requestQuery(_:view:reading:)``'s callee view of both tracks it
+  /// is the bypass.
+  public func bypassQuery(_ scopes: [MetricsScope], reading: MetricsReading) -> String? {
+    let patterns = scopes.compactMap { $0.podPattern([.canary]) }
+    guard !patterns.isEmpty else { return nil }
+    let labels = selector(pods: patterns, of: scopes) + ",connection_security_policy!=\"mutual_tls\""
+    return sum(Self.requests, labels, by: groups(.callee), reading: reading)
+  }
+
+  /// Requests at the callee by `connection_security_policy`; only the callee knows it.
+  public func securityQuery(_ scopes: [MetricsScope], reading: MetricsReading) -> String? {
+    selector(scopes, view: .callee).map {
+      sum(Self.requests, $0, by: groups(.callee) + ["connection_security_policy"], reading: reading)
+    }
+  }
+
+  private func groups(_ view: MetricsView) -> [String] {
+    switch view {
+    case .caller: ["destination_service_namespace", "destination_service_name"]
+    case .callee: ["destination_workload_namespace", podLabel]
+    }
+  }
+
+  private func selector(_ scopes: [MetricsScope], view: MetricsView) -> String? {
+    switch view {
+    case .caller:
+      let services = scopes.flatMap { $0.stableServices + $0.canaryServices }
+      guard !services.isEmpty else { return nil }
+      return [
+        "reporter=~\"source|waypoint\"",
+        PromQL.oneOf("destination_service_namespace", scopes.map(\.namespace)),
+        PromQL.oneOf("destination_service_name", services),
+      ].joined(separator: ",")
+    case .callee:
+      let patterns = scopes.compactMap { $0.podPattern() }
+      return patterns.isEmpty ? nil : selector(pods: patterns, of: scopes)
+    }
+  }
+
+  private func selector(pods patterns: [String], of scopes: [MetricsScope]) -> String {
+    [
+      "reporter=\"destination\"",
+      PromQL.oneOf("destination_workload_namespace", scopes.map(\.namespace)),
+      "\(podLabel)=~\(PromQL.quoted(patterns.joined(separator: "|")))",
+    ].joined(separator: ",")
+  }
+
+  private func sum(_ metric: String, _ labels: String, by groups: [String], reading: MetricsReading) -> String {
+    switch reading {
+    case .counters:
+      // Of the callee's view the pod is a group already.
+      let process = ["instance", "namespace", podLabel].filter { !groups.contains($0) }
+      return "sum by (\((groups + process).joined(separator: ", "))) (\(metric){\(labels)})"
+    case .increase(let window):
+      return "sum by (\(groups.joined(separator: ", "))) (increase(\(metric){\(labels)}[\(PromQL.window(window))]))"
+    }
+  }
+
+  // MARK: Answers
+
+  /// The series of one run, from the answer to a request or latency query that may serve others too. Series that fall
+  /// on the same key are added. Values that are no number are kept, for the reader to refuse.
+  public func readings(_ series: [MetricSeries], of scope: MetricsScope, view: MetricsView) -> [MetricsKey: Double] {
+    var readings: [MetricsKey: Double] = [:]
+    for one in series {
+      guard let track = track(one.labels, of: scope, view: view) else { continue }
+      let process = [one.labels["instance"], one.labels["namespace"], one.labels[podLabel]].map { $0 ?? "" }
+      let key = MetricsKey(
+        track: track, process: process.allSatisfy(\.isEmpty) ? "" : process.joined(separator: "/"),
+        isError: Self.isError(one.labels), bucket: one.labels["le"] ?? "")
+      readings[key, default: 0] += one.value
+    }
+    return readings
+  }
+
+  /// Requests of one run by the policy of their connection, from the answer to ``securityQuery(_:reading:)``.
+  public func policies(_ series: [MetricSeries], of scope: MetricsScope) -> [Track: [String: Double]] {
+    var policies: [Track: [String: Double]] = [:]
+    for one in series {
+      guard let track = track(one.labels, of: scope, view: .callee) else { continue }
+      policies[track, default: [:]][one.labels["connection_security_policy"] ?? "", default: 0] += one.value
+    }
+    return policies
+  }
+
+  private func track(_ labels: [String: String], of scope: MetricsScope, view: MetricsView) -> Track? {
+    switch view {
+    case .caller:
+      guard labels["destination_service_namespace"] == scope.namespace else { return nil }
+      return scope.track(service: labels["destination_service_name"] ?? "")
+    case .callee:
+      guard labels["destination_workload_namespace"] == scope.namespace else { return nil }
+      return scope.track(pod: labels[podLabel] ?? "")
+    }
+  }
+
+  /// An answer that is the callee's fault: 5xx, none at all (0), or one of the gRPC statuses that OpenTelemetry's
+  /// semantic conventions count as errors of a server: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE,
+  /// DATA_LOSS.
+  static func isError(_ labels: [String: String]) -> Bool {
+    if ["2", "4", "12", "13", "14", "15"].contains(labels["grpc_response_status"] ?? "") { return true }
+    guard let code = labels["response_code"] else { return false }
+    return code == "0" || (code.count == 3 && code.hasPrefix("5"))
+  }
+}

@@ -1,0 +1,98 @@
+import RolloutAPI
+
+/// One of the two versions that run side by side.
+public enum Track: String, Codable, Sendable, Hashable, CaseIterable {
+  case stable
+  case canary
+}
+
+/// Who counted a request.
+public enum MetricsView: String, Codable, Sendable, Hashable, CaseIterable {
+  /// The caller's proxy: sees pods that never answer, and only the outcome after retries.
+  case caller
+  /// The callee's proxy: sees every attempt and mirrored requests, and nothing of a pod that never answers.
+  case callee
+}
+
+/// Which series belong to one run.
+public struct MetricsScope: Codable, Sendable, Hashable {
+  public var namespace: String
+  /// The generated Services of each track.
+  public var stableServices: [String]
+  public var canaryServices: [String]
+  /// The names of the ReplicaSets, which their pods' names begin with; empty where there is none yet.
+  public var stableReplicaSet: String
+  public var canaryReplicaSet: String
+
+  public init(namespace: String, services: [PlanService], stableReplicaSet: String, canaryReplicaSet: String) {
+    self.namespace = namespace
+    // A Service may be there once for each of its ports.
+    stableServices = Set(services.map(\.stableName)).sorted()
+    canaryServices = Set(services.map(\.canaryName)).sorted()
+    self.stableReplicaSet = stableReplicaSet
+    self.canaryReplicaSet = canaryReplicaSet
+  }
+
+  /// The track of a generated Service.
+  func track(service: String) -> Track? {
+    if stableServices.contains(service) { return .stable }
+    return canaryServices.contains(service) ? .canary : nil
+  }
+
+  /// The track of a pod.
+  func track(pod: String) -> Track? {
+    // The longer name first: one may be a prefix of the other.
+    let sets = [(stableReplicaSet, Track.stable), (canaryReplicaSet, .canary)].sorted { $0.0.count > $1.0.count }
+    return sets.first { !$0.0.isEmpty && Self.pod(pod, isOf: $0.0) }?.1
+  }
+
+  private static let suffix = 5
+
+  /// A ReplicaSet's pods are named by its name and a dash, cut to 58 characters together, and five drawn ones.
+  private static func prefix(of replicaSet: String) -> String { String("\(replicaSet)-".prefix(63 - suffix)) }
+
+  private static func pod(_ pod: String, isOf replicaSet: String) -> Bool {
+    let prefix = prefix(of: replicaSet)
+    return pod.hasPrefix(prefix) && pod.utf8.count == prefix.utf8.count + suffix
+  }
+
+  /// A regular expression for the names of the run's pods; `nil` where there can be none.
+  func podPattern(_ tracks: [Track] = Track.allCases) -> String? {
+    let sets = tracks.map { $0 == .stable ? stableReplicaSet : canaryReplicaSet }.filter { !$0.isEmpty }.sorted()
+    guard !sets.isEmpty else { return nil }
+    return sets.map { PromQL.literal(Self.prefix(of: $0)) + "[a-z0-9]{\(Self.suffix)}" }.joined(separator: "|")
+  }
+}
+
+/// One series of an instant query's answer.
+public struct MetricSeries: Codable, Sendable, Hashable {
+  public var labels: [String: String]
+  public var value: Double
+
+  public init(labels: [String: String], value: Double) {
+    self.labels = labels
+    self.value = value
+  }
+}
+
+/// How a query reads counters.
+public enum MetricsReading: Codable, Sendable, Hashable {
+  /// Their present values, by the process that counts: increases are the reader's to make. Exact, and the only way in
+  /// which looks that follow one another neither overlap nor lose requests between them.
+  case counters
+  /// PromQL's `increase` over a window, summed over processes: fewer series, extrapolated.
+  case increase(Duration)
+}
+
+/// What a series of a request or latency query counts, and where it belongs.
+public struct MetricsKey: Codable, Sendable, Hashable {
+  public var track: Track
+  /// The proxy that counted; empty where the query summed over them.
+  public var process: String
+  public var isError = false
+  /// The upper bound of a latency bucket in milliseconds, in Prometheus' words: `250`, `+Inf`. Empty for requests.
+  public var bucket = ""
+
+  /// ``bucket`` as a number; `nil` where it is none.
+  public var boundary: Double? { bucket == "+Inf" ? .infinity : Double(bucket) }
+}

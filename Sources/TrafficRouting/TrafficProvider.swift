@@ -1,0 +1,122 @@
+import KubernetesAPI
+import RolloutAPI
+
+/// What the routing objects should say.
+public enum Routing: Sendable, Hashable {
+  /// Requests are split between the tracks' Services.
+  case split(TrafficTarget)
+  /// Everything goes to the callers' Services themselves: what is left behind when Sluice lets go.
+  case released
+}
+
+/// An object to write, and where.
+public struct RoutingObject: Sendable, Hashable {
+  public var type: ResourceType
+  public var object: JSON
+
+  public init(type: ResourceType, object: JSON) {
+    self.type = type
+    self.object = object
+  }
+
+  public var key: ObjectKey { object.objectKey }
+}
+
+/// What the routing objects were found to say.
+public enum ObservedRouting: Sendable, Hashable {
+  /// All of them are there and are what Sluice writes for this routing.
+  case routing(Routing)
+  /// An object that belongs to the routing is not there.
+  case missing(ObjectKey)
+  /// An object of that name is not Sluice's.
+  case foreign(ObjectKey)
+  /// Sluice wrote `intended`, and somebody changed it; each difference names the field, what was found and what Sluice
+  /// wrote. `canaryWeight` is the largest percentage that now goes to the canary, where the object tells.
+  case changed(intended: Routing, differences: [String], canaryWeight: Int?)
+}
+
+/// A write that makes an object what it should be, decided on a state of it that the write names.
+public enum RoutingWrite: Sendable, Hashable {
+  case create(RoutingObject)
+  /// A PUT; its resourceVersion is that of the object it was decided on, so that a change meanwhile is a conflict.
+  case replace(RoutingObject)
+}
+
+/// Why a plan cannot be carried out by a provider; each problem names the field or object, and what would be right.
+public struct RoutingRefusal: Error, Sendable, Hashable, CustomStringConvertible {
+  public var problems: [String]
+
+  public init(_ problems: [String]) { self.problems = problems }
+
+  public var description: String { problems.joined(separator: "; ") }
+}
+
+/// Turns a traffic target into the routing objects that one mesh obeys, and reads them back. Pure: what is live comes in
+/// as values, what to write goes out as values.
+public protocol TrafficProvider: Sendable {
+  /// The kinds of object that carry the routing.
+  var routingTypes: [ResourceType] { get }
+
+  /// What this provider cannot do of a target, for people; empty where it can do all of it.
+  func limits(_ target: TrafficTarget) -> [String]
+
+  /// The routing objects, the first being the one that an abort must write first.
+  func objects(for routing: Routing) -> [RoutingObject]
+
+  /// What live objects of ``routingTypes`` say. Those that are not of this routing are passed over.
+  func observe(_ live: [JSON]) -> ObservedRouting
+}
+
+extension TrafficProvider {
+  /// The writes that lead from live objects to a routing, in order; empty where nothing differs.
+  /// - Throws: ``RoutingRefusal`` where an object of that name is not Sluice's.
+  public func writes(for routing: Routing, live: [JSON]) throws(RoutingRefusal) -> [RoutingWrite] {
+    var writes: [RoutingWrite] = []
+    for wanted in objects(for: routing) {
+      if let write = try wanted.write(over: live.first { $0.isSame(as: wanted) }) { writes.append(write) }
+    }
+    return writes
+  }
+}
+
+extension JSON {
+  fileprivate func isSame(as wanted: RoutingObject) -> Bool {
+    objectKey == wanted.key && (kind.isEmpty || kind == wanted.type.kind)
+  }
+}
+
+extension RoutingObject {
+  /// The write that makes a live object, or none, this one; `nil` where nothing differs. Metadata of others stays.
+  /// - Throws: ``RoutingRefusal`` where the live one lacks the label that names this one's Rollout.
+  public func write(over live: JSON?) throws(RoutingRefusal) -> RoutingWrite? {
+    guard let live else { return .create(self) }
+    guard live.labels[RoutingNames.rollout] == object.labels[RoutingNames.rollout] else {
+      throw RoutingRefusal([
+        "\(type.kind) \(key) exists and is not this Rollout's (label \(RoutingNames.rollout) is "
+          + "\(live.labels[RoutingNames.rollout].map { "\"\($0)\"" } ?? "absent")): rename or delete it"
+      ])
+    }
+    var next = live
+    next["apiVersion"] = .string(type.apiVersion)
+    next["kind"] = .string(type.kind)
+    next["spec"] = object["spec"]
+    next["status"] = nil
+    for (field, values) in [("labels", object.labels), ("annotations", object.annotations)] {
+      for (name, value) in values { next[path: ["metadata", field, name]] = .string(value) }
+    }
+    let isEqual =
+      JSONDifference.find(expected: object["spec"], found: live["spec"], at: "spec").isEmpty
+      && object.labels.allSatisfy { live.labels[$0.key] == $0.value }
+      && object.annotations.allSatisfy { live.annotations[$0.key] == $0.value }
+    return isEqual ? nil : .replace(RoutingObject(type: type, object: next))
+  }
+}
+
+/// Names that routing objects carry.
+public enum RoutingNames {
+  /// The label that ties an object to its Rollout.
+  public static let rollout = "sluice.dev/rollout"
+  /// The annotation that holds the target which Sluice wrote, as JSON; `released` where everything goes to the callers'
+  /// Services.
+  public static let target = "sluice.dev/traffic"
+}
