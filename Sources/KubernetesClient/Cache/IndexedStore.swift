@@ -1,0 +1,137 @@
+import KubernetesAPI
+
+/// Names an index of a cache.
+public struct IndexName: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
+  public var description: String
+  public init(_ name: String) { description = name }
+  public init(stringLiteral value: String) { description = value }
+}
+
+/// What a cache knows of an object.
+public enum Cached<Object: Sendable>: Sendable {
+  case absent
+  case present(Object)
+  /// It is there, but does not decode: nobody may take it for gone.
+  case unreadable(UndecodableObject)
+}
+
+/// A change of a cache, as its handlers see it.
+public enum CacheChange<Object: Sendable>: Sendable {
+  case added(Object)
+  case updated(old: Object, new: Object)
+  /// With its last known state; that may be older than the deletion, where it was found missing in a list.
+  case deleted(Object)
+  /// It is there, or came to be, but does not decode any more.
+  case unreadable(UndecodableObject)
+  /// One that did not decode is gone.
+  case deletedUnreadable(UndecodableObject)
+}
+
+extension CacheChange where Object: KubernetesResource {
+  /// The object that changed.
+  public var key: ObjectKey {
+    switch self {
+    case .added(let object), .updated(_, let object), .deleted(let object): object.metadata.key
+    case .unreadable(let problem), .deletedUnreadable(let problem): problem.key
+    }
+  }
+}
+
+extension CacheChange where Object == JSON {
+  /// The object that changed.
+  public var key: ObjectKey {
+    switch self {
+    case .added(let object), .updated(_, let object), .deleted(let object): object.objectKey
+    case .unreadable(let problem), .deletedUnreadable(let problem): problem.key
+    }
+  }
+}
+
+/// Objects by key and by any number of indexes, as a function of the events that came in. Answers are sorted by key, so
+/// that no order of a hash table reaches a decision.
+struct IndexedStore<Object: Sendable>: Sendable {
+  typealias Index = @Sendable (Object) -> [String]
+
+  private struct Entry {
+    var object: Object
+    var version: String
+    /// What each index made of it, so that it can be taken out again.
+    var indexed: [IndexName: [String]]
+  }
+
+  private let indexes: [IndexName: Index]
+  private var entries: [ObjectKey: Entry] = [:]
+  private(set) var unreadable: [ObjectKey: UndecodableObject] = [:]
+  private var byIndex: [IndexName: [String: Set<ObjectKey>]] = [:]
+
+  init(indexes: [IndexName: Index] = [:]) { self.indexes = indexes }
+
+  var count: Int { entries.count }
+  var objects: [Object] { entries.sorted { $0.key < $1.key }.map(\.value.object) }
+
+  /// O(1).
+  subscript(key: ObjectKey) -> Cached<Object> {
+    if let entry = entries[key] { return .present(entry.object) }
+    return unreadable[key].map(Cached.unreadable) ?? .absent
+  }
+
+  /// O(n log n) in the number of matches.
+  func objects(in index: IndexName, at value: String) -> [Object] {
+    (byIndex[index]?[value] ?? []).sorted().compactMap { entries[$0]?.object }
+  }
+
+  /// - Returns: the change; `nil` if the version is the one that is there.
+  mutating func put(_ object: Result<Object, UndecodableObject>, key: ObjectKey, version: String) -> CacheChange<
+    Object
+  >? {
+    switch object {
+    case .failure(let problem):
+      guard unreadable[key] != problem else { return nil }
+      _ = take(key)
+      unreadable[key] = problem
+      return .unreadable(problem)
+    case .success(let new):
+      if let known = entries[key], !version.isEmpty, known.version == version { return nil }
+      let old = take(key)
+      let indexed = indexes.mapValues { $0(new) }
+      entries[key] = Entry(object: new, version: version, indexed: indexed)
+      for (name, values) in indexed {
+        for value in values { byIndex[name, default: [:]][value, default: []].insert(key) }
+      }
+      return old.map { .updated(old: $0, new: new) } ?? .added(new)
+    }
+  }
+
+  /// - Returns: the change; `nil` if there was nothing.
+  mutating func remove(_ key: ObjectKey) -> CacheChange<Object>? {
+    let problem = unreadable[key]
+    return take(key).map(CacheChange.deleted) ?? problem.map(CacheChange.deletedUnreadable)
+  }
+
+  /// Makes the store what a list says.
+  mutating func replace(
+    with objects: [(key: ObjectKey, version: String, object: Result<Object, UndecodableObject>)]
+  ) -> [CacheChange<Object>] {
+    let listed = Set(objects.map(\.key))
+    var changes: [CacheChange<Object>] = []
+    for key in Set(entries.keys).union(unreadable.keys).subtracting(listed).sorted() {
+      if let change = remove(key) { changes.append(change) }
+    }
+    for (key, version, object) in objects {
+      if let change = put(object, key: key, version: version) { changes.append(change) }
+    }
+    return changes
+  }
+
+  private mutating func take(_ key: ObjectKey) -> Object? {
+    unreadable[key] = nil
+    guard let entry = entries.removeValue(forKey: key) else { return nil }
+    for (name, values) in entry.indexed {
+      for value in values {
+        byIndex[name]?[value]?.remove(key)
+        if byIndex[name]?[value]?.isEmpty == true { byIndex[name]?[value] = nil }
+      }
+    }
+    return entry.object
+  }
+}
