@@ -72,7 +72,8 @@ struct CustomResource: Sendable {
   let isStorage: Bool
   let hasStatus: Bool
   let scale: Scale?
-  let columns: [PrinterColumn]
+  /// `additionalPrinterColumns`, as they are in the definition.
+  let columns: [JSON]
   /// JSON paths that field selectors may use, without the first dot.
   let selectableFields: [String]
   /// What every request is warned of, where the version is deprecated.
@@ -96,7 +97,7 @@ struct CustomResource: Sendable {
         statusReplicas: Self.members(scale["statusReplicasPath"]?.string ?? ""),
         selector: scale["labelSelectorPath"]?.string.map(Self.members))
     }
-    columns = (version["additionalPrinterColumns"]?.array ?? []).map(PrinterColumn.init)
+    columns = version["additionalPrinterColumns"]?.array ?? []
     selectableFields = (version["selectableFields"]?.array ?? []).compactMap { field in
       field["jsonPath"]?.string.map { String($0.drop { $0 == "." }) }
     }

@@ -114,7 +114,7 @@ enum DefinitionValidation {
       let path = column["jsonPath"]?.string ?? ""
       if path.isEmpty {
         causes.append(.required("\(place).jsonPath"))
-      } else if !path.hasPrefix(".") || JSONPath(path) == nil {
+      } else if !path.hasPrefix(".") || path.count(where: { $0 == "[" }) != path.count(where: { $0 == "]" }) {
         causes.append(.invalid("\(place).jsonPath", .string(path), "must be a simple json path starting with ."))
       }
     }

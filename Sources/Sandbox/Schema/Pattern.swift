@@ -36,7 +36,8 @@ struct Pattern: Sendable, Hashable {
     var index = start
     while index <= scalars.count {
       if found == nil { add(0, started: index, at: index, of: scalars, to: &current) }
-      if current.isEmpty { break }
+      // Without a match every later start is still open.
+      if current.isEmpty, found != nil { break }
       next.removeAll()
       let scalar = index < scalars.count ? scalars[index] : nil
       threads: for thread in current.list {
