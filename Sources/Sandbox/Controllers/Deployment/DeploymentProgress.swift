@@ -31,13 +31,13 @@ extension DeploymentSync {
   }
 
   /// Whether all pods are those of the new set, and available.
-  func isComplete(_ status: DeploymentStatus) -> Bool {
+  func isComplete(_ status: ObservedDeployment) -> Bool {
     status.updatedReplicas == deployment.replicas && status.replicas == deployment.replicas
       && status.availableReplicas == deployment.replicas && status.observedGeneration >= deployment.json.generation
   }
 
-  private func currentStatus() -> DeploymentStatus {
-    var status = DeploymentStatus()
+  private func currentStatus() -> ObservedDeployment {
+    var status = ObservedDeployment()
     status.observedGeneration = deployment.json.generation
     status.replicas = allSets.actualReplicas
     status.updatedReplicas = newSet?.actualReplicas ?? 0
@@ -59,7 +59,7 @@ extension DeploymentSync {
     return status
   }
 
-  private func noteProgress(in status: inout DeploymentStatus) {
+  private func noteProgress(in status: inout ObservedDeployment) {
     let current = deployment.status.conditions[type: "Progressing"]
     // What is through stays through: pods lost later are no rollout.
     if status.replicas == status.updatedReplicas, current?.reason == "NewReplicaSetAvailable" { return }
@@ -84,14 +84,14 @@ extension DeploymentSync {
     }
   }
 
-  private func isProgressing(_ status: DeploymentStatus) -> Bool {
+  private func isProgressing(_ status: ObservedDeployment) -> Bool {
     let before = deployment.status
     return status.updatedReplicas > before.updatedReplicas
       || status.replicas - status.updatedReplicas < before.replicas - before.updatedReplicas
       || status.readyReplicas > before.readyReplicas || status.availableReplicas > before.availableReplicas
   }
 
-  private func isTimedOut(_ status: DeploymentStatus) -> Bool {
+  private func isTimedOut(_ status: ObservedDeployment) -> Bool {
     guard let deadline = deployment.progressDeadline, let condition = status.conditions[type: "Progressing"] else {
       return false
     }
@@ -101,7 +101,7 @@ extension DeploymentSync {
     return start.date.adding(.seconds(deadline)) < cluster.now
   }
 
-  private func timeToDeadline(_ status: DeploymentStatus) -> Duration? {
+  private func timeToDeadline(_ status: ObservedDeployment) -> Duration? {
     guard let deadline = deployment.progressDeadline, let condition = status.conditions[type: "Progressing"],
       !isComplete(status), !["ProgressDeadlineExceeded", "NewReplicaSetAvailable"].contains(condition.reason),
       let start = condition.lastUpdateTime.flatMap({ Timestamp($0) })
@@ -110,7 +110,7 @@ extension DeploymentSync {
     return max(.seconds(1), start.date.adding(.seconds(deadline + 1)).since(cluster.now))
   }
 
-  private func noteFailedSets(in status: inout DeploymentStatus) {
+  private func noteFailedSets(in status: inout ObservedDeployment) {
     let sets = (newSet.map { [$0] } ?? []) + oldSets
     let failure = sets.lazy.compactMap { set in
       set.json[path: ["status", "conditions"]]?.array?.map(WorkloadCondition.init)

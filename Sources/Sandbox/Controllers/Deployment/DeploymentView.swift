@@ -46,8 +46,8 @@ struct DeploymentView {
     return bound.resolved(of: replicas, roundingUp: roundingUp) ?? 0
   }
 
-  var status: DeploymentStatus {
-    get { DeploymentStatus(json["status"] ?? .emptyObject) }
+  var status: ObservedDeployment {
+    get { ObservedDeployment(json["status"] ?? .emptyObject) }
     set { json["status"] = newValue.json }
   }
 
@@ -62,7 +62,7 @@ struct DeploymentView {
 }
 
 /// The status of a Deployment; numbers that are 0 are not written.
-struct DeploymentStatus: Equatable {
+struct ObservedDeployment: Equatable {
   var observedGeneration = 0
   var replicas = 0
   var updatedReplicas = 0
