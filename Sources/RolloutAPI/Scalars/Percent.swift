@@ -9,7 +9,9 @@ public struct Percent: Sendable, Hashable, Comparable, CustomStringConvertible {
 
   /// Reads `1%`, `0.5%`, `100%`; `nil` for other texts and for more than 100.
   public init?(_ text: String) {
-    guard text.hasSuffix("%"), let parts = FixedPoint.parse(text.dropLast(), wholeDigits: 3, places: 4),
+    let number = text.dropLast()
+    let digits = number.hasPrefix("100") ? 3 : 2
+    guard text.hasSuffix("%"), let parts = FixedPoint.parse(number, wholeDigits: digits, places: 4),
       parts <= 100 * Self.one
     else { return nil }
     self.parts = parts

@@ -1,0 +1,283 @@
+import KubernetesAPI
+import Testing
+
+@testable import RolloutAPI
+
+/// Each plan is right but for one place, and the message about that place names the field, what is there, and what would
+/// be right.
+@Suite struct BadPlanTests {
+  struct Case: Sendable, CustomStringConvertible {
+    var path: String
+    /// What is put there; empty takes the field away.
+    var yaml: String
+    var field: String
+    var found: String
+    var wanted: String
+
+    init(_ path: String, _ yaml: String, at field: String? = nil, _ found: String, _ wanted: String) {
+      self.path = path
+      self.yaml = yaml
+      self.field = field ?? path
+      self.found = found
+      self.wanted = wanted
+    }
+
+    var description: String { "\(path): \(yaml)" }
+  }
+
+  static let shape: [Case] = [
+    Case("apiVersion", "sluice.dev/v1", "\"sluice.dev/v1\"", "sluice.dev/v1alpha1"),
+    Case("kind", "Rolout", "\"Rolout\"", "one of Rollout, RolloutRun"),
+    Case("metadata", "{namespace: shop}", at: "metadata.name", "nothing", "name"),
+    Case("spec", "", "nothing", "an object"),
+    Case("spec.workloadRef", "", "nothing", "an object"),
+    Case("spec.workloadRef", "checkout", "\"checkout\"", "an object"),
+    Case("spec.serviceRefs", "{name: checkout}", "object", "a list"),
+    Case("spec.steps", "", "nothing", "a list"),
+    Case("spec.stepps", "[]", "an unknown field", "perhaps steps"),
+    Case("spec.zzz", "1", "an unknown field", "one of analysis, deletionPolicy"),
+    Case("spec.steps", "[{weight: 10%}]", at: "spec.steps[0].weight", "\"10%\"", "a whole number"),
+    Case("spec.steps", "[{weight: 1.5}]", at: "spec.steps[0].weight", "1.5", "a whole number"),
+    Case(
+      "spec.steps", "[{weight: 1, analyse: {for: 1m}}]", at: "spec.steps[0].analyse", "an unknown", "perhaps analyze"),
+    Case("spec.steps", "[{weight: 1, analyze: {}}]", at: "spec.steps[0].analyze.for", "nothing", "a text"),
+    Case("spec.hold", "Allways", "\"Allways\"", "one of Auto, Admission, Always"),
+    Case("spec.traffic.istio.mesh", "sometimes", "\"sometimes\"", "true or false"),
+    Case("spec.analysis.minRequests", "many", "\"many\"", "a whole number"),
+    Case(
+      "spec.analysis.slos", "[{name: e, errorRate: {max: 1}}]", at: "spec.analysis.slos[0].errorRate.max", "1", "text"),
+  ]
+
+  static let workload: [Case] = [
+    Case("metadata.name", "Checkout", "\"Checkout\"", "lower-case letters"),
+    Case("spec.workloadRef.kind", "StatefulSet", "\"StatefulSet\"", "Deployment"),
+    Case("spec.workloadRef.apiVersion", "apps/v1beta1", "\"apps/v1beta1\"", "apps/v1"),
+    Case("spec.workloadRef.name", "check_out", "\"check_out\"", "a DNS name"),
+    Case("spec.serviceRefs", "[]", "none", "at least 1"),
+    Case("spec.serviceRefs", "[{name: a, port: 0}]", at: "spec.serviceRefs[0].port", "0", "from 1 to 65535"),
+    Case(
+      "spec.serviceRefs", "[{name: a, port: \"80\"}]", at: "spec.serviceRefs[0].port", "\"80\"", "a port number, or"),
+    Case(
+      "spec.serviceRefs", "[{name: \(String(repeating: "a", count: 57)), port: 80}]", at: "spec.serviceRefs[0].name",
+      "\"aaa", "at most 56 characters"),
+    Case(
+      "spec.serviceRefs", "[{name: a, port: 80}, {name: a, port: 81}]", at: "spec.serviceRefs[1].name",
+      "\"a\", as in entry 0", "no other entry"),
+    Case("spec.settle", "5", at: "spec.settle", "5", "a text"),
+    Case("spec.settle", "5 s", "\"5 s\"", "a duration such as 30s"),
+    Case("spec.settle", "11m", "11m", "0s to 10m"),
+    Case("spec.scaleDownDelay", "25h", "25h", "0s to 24h"),
+    Case("spec.fastUndo", "{revisions: 11}", at: "spec.fastUndo.revisions", "11", "from 0 to 10"),
+    Case("spec.runHistoryLimit", "0", "0", "from 1 to 50"),
+    Case("spec.notify", "[{channel: Team}]", at: "spec.notify[0].channel", "\"Team\"", "lower case"),
+    Case("spec.notify", "[{channel: t}, {channel: t}]", at: "spec.notify[1].channel", "as in entry 0", "no other"),
+    Case("spec.notify", "[{channel: t, events: []}]", at: "spec.notify[0].events", "none", "at least one event"),
+  ]
+
+  static let traffic: [Case] = [
+    Case("spec.traffic", "{}", "none of them", "exactly one of istio, gatewayAPI and replicas"),
+    Case("spec.traffic.replicas", "{}", at: "spec.traffic", "istio and replicas", "exactly one"),
+    Case("spec.traffic.istio.hosts", "", "none", "since gateways are named"),
+    Case("spec.traffic.istio.gateways", "", "none", "since hosts are named"),
+    Case("spec.traffic.istio", "{mesh: false}", "neither hosts nor mesh", "mesh: true"),
+    Case("spec.traffic.istio.hosts", "[Shop.example.com]", at: "spec.traffic.istio.hosts[0]", "\"Shop.", "lower case"),
+    Case("spec.traffic.istio.gateways", "[mesh]", at: "spec.traffic.istio.gateways[0]", "\"mesh\"", "mesh: true"),
+    Case("spec.traffic.istio.gateways", "[a/b/c]", at: "spec.traffic.istio.gateways[0]", "\"a/b/c\"", "namespace/name"),
+    Case(
+      "spec.traffic.istio", "{route: {name: shop}, hosts: [a.example.com]}", at: "spec.traffic.istio.hosts",
+      "beside route", "no such field"),
+    Case("spec.traffic.istio.matches", "[{}]", at: "spec.traffic.istio.matches[0]", "no condition", "at least one of"),
+    Case(
+      "spec.traffic.istio.matches", "[{path: {value: checkout}}]", at: "spec.traffic.istio.matches[0].path.value",
+      "\"checkout\"", "begins with /"),
+    Case(
+      "spec.traffic.istio.matches", "[{path: {type: RegularExpression, value: \"/(a\"}}]",
+      at: "spec.traffic.istio.matches[0].path.value", "\"/(a\"", "RE2"),
+    Case(
+      "spec.traffic.istio.matches", "[{headers: [{name: x, type: RegularExpression, value: \"(?!a)b\"}]}]",
+      at: "spec.traffic.istio.matches[0].headers[0].value", "(?!", "no look-around"),
+    Case(
+      "spec.traffic.istio.matches", "[{headers: [{name: \"x y\", value: a}]}]",
+      at: "spec.traffic.istio.matches[0].headers[0].name", "\"x y\"", "letters, digits"),
+    Case(
+      "spec.traffic.istio.matches", "[{headers: [{name: X, value: a}, {name: x, value: b}]}]",
+      at: "spec.traffic.istio.matches[0].headers[1].name", "as in entry 0", "no other entry"),
+    Case("spec.traffic.maxBypass", "2", "2", "a text"),
+    Case("spec.traffic.maxBypass", "101%", "\"101%\"", "a percentage such as 1%"),
+    Case("spec.traffic.timeouts", "{}", "neither", "at least one"),
+    Case(
+      "spec.traffic.timeouts", "{request: 1s, backendRequest: 2s}", at: "spec.traffic.timeouts.backendRequest", "2s",
+      "at most request, which is 1s"),
+    Case("spec.traffic.retries", "{attempts: 11}", at: "spec.traffic.retries.attempts", "11", "from 0 to 10"),
+    Case(
+      "spec.traffic.retries", "{attempts: 1, codes: [200]}", at: "spec.traffic.retries.codes[0]", "200", "400 to 599"),
+    Case("spec.traffic.loadBalancing", "{}", "none of them", "exactly one of algorithm and consistentHash"),
+    Case(
+      "spec.traffic.loadBalancing", "{consistentHash: {header: a, cookie: b}}",
+      at: "spec.traffic.loadBalancing.consistentHash", "header and cookie", "exactly one of"),
+    Case("spec.traffic.connectionLimits", "{}", "no limit", "at least one"),
+    Case(
+      "spec.traffic.connectionLimits", "{maxRequests: 0}", at: "spec.traffic.connectionLimits.maxRequests", "0",
+      "from 1 to"),
+    Case(
+      "spec.traffic.circuitBreaking", "{consecutiveErrors: 0}", at: "spec.traffic.circuitBreaking.consecutiveErrors",
+      "0", "from 1 to 1000"),
+    Case(
+      "spec.traffic", "{gatewayAPI: {mesh: false}}", at: "spec.traffic.gatewayAPI", "neither", "parentRefs, or mesh"),
+    Case(
+      "spec.traffic", "{gatewayAPI: {hostnames: [a.example.com]}}", at: "spec.traffic.gatewayAPI.parentRefs", "none",
+      "since hostnames are named"),
+    Case(
+      "spec.traffic", "{gatewayAPI: {parentRefs: [{kind: Service, name: a}]}}",
+      at: "spec.traffic.gatewayAPI.parentRefs[0].kind", "\"Service\"", "mesh: true"),
+    Case(
+      "spec.traffic", "{replicas: {}, mtls: Strict}", at: "spec.traffic.mtls", "beside replicas", "without a mesh"),
+  ]
+
+  static let steps: [Case] = [
+    Case("spec.steps", "[]", "none", "at least 1"),
+    Case("spec.steps", "[{}]", at: "spec.steps[0]", "nothing to do", "at least one of weight"),
+    Case("spec.steps", "[{name: x}]", at: "spec.steps[0]", "nothing to do", "at least one of weight"),
+    Case("spec.steps", "[{weight: 101}]", at: "spec.steps[0].weight", "101", "from 0 to 100"),
+    Case("spec.steps", "[{weight: -1}]", at: "spec.steps[0].weight", "-1", "from 0 to 100"),
+    Case("spec.steps", "[{mirror: 0}]", at: "spec.steps[0].mirror", "0", "from 1 to 100"),
+    Case("spec.steps", "[{weight: 100, mirror: 5}]", at: "spec.steps[0].mirror", "weight 100", "a smaller weight"),
+    Case("spec.steps", "[{route: {matches: []}}]", at: "spec.steps[0].route.matches", "none", "at least 1"),
+    Case(
+      "spec.steps", "[{sticky: {cookie: {name: c}}}]", at: "spec.steps[0].sticky", "sticky without weight",
+      "a weight above 0"),
+    Case(
+      "spec.steps", "[{weight: 1, sticky: {cookie: {name: \"a b\"}}}]", at: "spec.steps[0].sticky.cookie.name",
+      "\"a b\"", "letters, digits"),
+    Case("spec.steps", "[{scale: 0%}]", at: "spec.steps[0].scale", "0%", "1% to 100%"),
+    Case("spec.steps", "[{scale: 10%, weight: 20}]", at: "spec.steps[0].scale", "10% for weight 20%", "at least 20%"),
+    Case(
+      "spec.steps", "[{weight: 50}, {scale: 10%}]", at: "spec.steps[1].scale", "10% for weight 50%", "at least 50%"),
+    Case(
+      "spec.steps", "[{weight: 1, analyze: {for: soon}}]", at: "spec.steps[0].analyze.for", "\"soon\"", "a duration"),
+    Case("spec.steps", "[{weight: 1, analyze: {for: 0s}}]", at: "spec.steps[0].analyze.for", "0s", "1s to"),
+    Case(
+      "spec.steps", "[{weight: 1, analyze: {for: 1m, atLeast: 2m}}]", at: "spec.steps[0].analyze.atLeast", "2m",
+      "at most for, which is 1m"),
+    Case("spec.steps", "[{analyze: {for: 1m}}]", at: "spec.steps[0].analyze", "no traffic", "weight, mirror or route"),
+    Case(
+      "spec.steps", "[{weight: 5}, {weight: 0, analyze: {for: 1m}}]", at: "spec.steps[1].analyze", "no traffic",
+      "or a pause instead"),
+    Case("spec.steps", "[{pause: {duration: 1}}]", at: "spec.steps[0].pause.duration", "1", "a text"),
+    Case("spec.steps", "[{pause: {duration: 0s}}]", at: "spec.steps[0].pause.duration", "0s", "1s to"),
+    Case(
+      "spec.steps", "[{name: a, weight: 1}, {name: a, weight: 2}]", at: "spec.steps[1].name", "as in entry 0",
+      "no other entry"),
+    Case("spec.steps", "[{name: \"A step\", weight: 1}]", at: "spec.steps[0].name", "\"A step\"", "lower-case"),
+  ]
+
+  static let analysis: [Case] = [
+    Case("spec.analysis", "", at: "spec.steps[0].analyze", "no SLO", "at least one in spec.analysis.slos"),
+    Case(
+      "spec.analysis.slos", "[{name: a}]", at: "spec.analysis.slos[0]", "none of them", "errorRate, latency and query"),
+    Case(
+      "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, latency: {quantile: \"99\", max: 1s}}]",
+      at: "spec.analysis.slos[0]", "errorRate and latency", "exactly one"),
+    Case(
+      "spec.analysis.slos", "[{name: a, errorRate: {max: \"0.01\"}}]", at: "spec.analysis.slos[0].errorRate.max",
+      "\"0.01\"", "a percentage"),
+    Case(
+      "spec.analysis.slos", "[{name: a, errorRate: {max: 0%}}]", at: "spec.analysis.slos[0].errorRate.max", "0%",
+      "0.0001% to"),
+    Case(
+      "spec.analysis.slos", "[{name: a, latency: {quantile: p99, max: 1s}}]",
+      at: "spec.analysis.slos[0].latency.quantile", "\"p99\"", "such as \"99\""),
+    Case(
+      "spec.analysis.slos", "[{name: a, latency: {quantile: \"99\", max: \"400\"}}]",
+      at: "spec.analysis.slos[0].latency.max", "\"400\"", "a duration"),
+    Case(
+      "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}}, {name: a, errorRate: {max: 2%}}]",
+      at: "spec.analysis.slos[1].name", "as in entry 0", "no other entry"),
+    Case(
+      "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, value: {max: \"1\"}}]", at: "spec.analysis.slos[0].value",
+      "without a query", "max in errorRate"),
+    Case(
+      "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, compare: {ratio: {max: \"0.5\"}}}]",
+      at: "spec.analysis.slos[0].compare.ratio.max", "0.5", "at least 1"),
+    Case(
+      "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, compare: {ratio: {min: \"0.5\"}}}]",
+      at: "spec.analysis.slos[0].compare.ratio.min", "without a query", "only max"),
+    Case(
+      "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, compare: {against: None, margin: 1%}}]",
+      at: "spec.analysis.slos[0].compare.against", "None beside", "Stable"),
+    Case(
+      "spec.analysis.slos", "[{name: a, query: \"up\"}]", at: "spec.analysis.slos[0]", "without bounds",
+      "value, compare"),
+    Case(
+      "spec.analysis.slos", "[{name: a, query: \"up\", value: {}}]", at: "spec.analysis.slos[0].value", "neither min",
+      "at least one"),
+    Case(
+      "spec.analysis.slos", "[{name: a, query: \"up\", value: {min: \"2\", max: \"1\"}}]",
+      at: "spec.analysis.slos[0].value", "min 2 above max 1", "min at most max"),
+    Case(
+      "spec.analysis.slos", "[{name: a, query: \"up\", value: {min: \"1e3\"}}]", at: "spec.analysis.slos[0].value.min",
+      "\"1e3\"", "a decimal number"),
+    Case(
+      "spec.analysis.slos", "[{name: a, query: \"f($(podz))\", value: {min: \"1\"}}]",
+      at: "spec.analysis.slos[0].query", "$(podz)", "$(pods)"),
+    Case(
+      "spec.analysis.slos", "[{name: a, query: \"f($(pods\", value: {min: \"1\"}}]", at: "spec.analysis.slos[0].query",
+      "$( without )", "$(pods)"),
+    Case(
+      "spec.analysis.slos", "[{name: a, query: \"up\", compare: {ratio: {min: \"1\"}}}]",
+      at: "spec.analysis.slos[0].query", "the same for both tracks", "$(pods), $(service) or $(hash)"),
+    Case(
+      "spec.analysis.slos", "[{name: a, query: \"f($(pods))\", compare: {ratio: {min: \"1\"}, margin: 1%}}]",
+      at: "spec.analysis.slos[0].compare.margin", "with a query", "difference"),
+    Case("spec.analysis.deadline", "0s", "0s", "1s to"),
+    Case("spec.analysis.interval", "11m", "11m", "1s to 10m"),
+    Case("spec.analysis.minRequests", "0", "0", "from 1 to"),
+    Case("spec.analysis.falseAbortRisk", "20%", "20%", "0.0001% to 10%"),
+    Case(
+      "spec.analysis.templates", "[{name: web}]", at: "spec.analysis.templates[0].name", "\"web\"",
+      "AnalysisTemplate that exists; there is none"),
+  ]
+
+  static let cases = shape + workload + traffic + steps + analysis
+
+  @Test(
+    "a bad plan is refused with a message that names the field, what was found and what would be right",
+    arguments: cases)
+  func refused(bad: Case) throws {
+    var document = try json(checkout)
+    document[path: bad.path.split(separator: ".").map(String.init)] = bad.yaml.isEmpty ? nil : try json(bad.yaml)
+    do {
+      _ = try plan(document)
+      Issue.record("accepted")
+    } catch let errors as PlanErrors {
+      let problem = errors.problems.first { $0.field == bad.field }
+      #expect(problem != nil, "no problem at \(bad.field), but: \(errors)")
+      #expect(problem?.found.contains(bad.found) == true, "\(errors)")
+      #expect(problem?.wanted.contains(bad.wanted) == true, "\(errors)")
+      #expect(errors.problems.count == 1, "more than the one thing that is wrong: \(errors)")
+    }
+  }
+
+  @Test("there are well over forty bad plans, and the plan they start from is right")
+  func enough() throws {
+    #expect(Self.cases.count >= 100)
+    #expect(try plan(checkout).steps.count == 2)
+  }
+
+  @Test("all problems are reported at once, in the order of the fields")
+  func together() throws {
+    var document = try json(checkout)
+    document[path: ["spec", "workloadRef", "kind"]] = "DaemonSet"
+    document[path: ["spec", "steps"]] = try json("[{weight: 120, scale: 300%}, {}, {pause: {duration: x}}]")
+    document[path: ["spec", "settle"]] = "1d"
+    let errors = try #require(throws: PlanErrors.self) { try plan(document) }
+    #expect(
+      errors.problems.map(\.field) == [
+        "spec.workloadRef.kind", "spec.steps[0].weight", "spec.steps[0].scale", "spec.steps[1]",
+        "spec.steps[2].pause.duration", "spec.settle",
+      ])
+    #expect(
+      errors.description.split(separator: "\n").first
+        == "spec.workloadRef.kind: found \"DaemonSet\", wanted Deployment")
+  }
+}
