@@ -31,10 +31,16 @@ extension JSON {
 
 /// A recursive-descent parser. Foundation's decoder neither reports duplicate members nor keeps `3` and `3.0` apart.
 private struct JSONParser {
+  /// Becomes text only where a duplicate is found.
+  enum PathPart {
+    case key(String)
+    case index(Int)
+  }
+
   let bytes: [UInt8]
   var index = 0
   var depth = 0
-  var path: [String] = []
+  var path: [PathPart] = []
   var duplicates: [String] = []
 
   init(bytes: [UInt8]) { self.bytes = bytes }
@@ -44,6 +50,15 @@ private struct JSONParser {
     skipSpace()
     guard index == bytes.count else { throw fault("trailing characters") }
     return value
+  }
+
+  var pathText: String {
+    path.reduce(into: "") { text, part in
+      switch part {
+      case .key(let key): text += text.isEmpty ? key : "." + key
+      case .index(let index): text += "[\(index)]"
+      }
+    }
   }
 
   func fault(_ message: String) -> JSONError { JSONError(message: message, offset: index) }
@@ -89,9 +104,9 @@ private struct JSONParser {
       let key = try string()
       skipSpace()
       guard take(":") else { throw fault("expected ':'") }
-      path.append(path.isEmpty ? key : "." + key)
+      path.append(.key(key))
       let member = try value()
-      if members.updateValue(member, forKey: key) != nil { duplicates.append(path.joined()) }
+      if members.updateValue(member, forKey: key) != nil { duplicates.append(pathText) }
       path.removeLast()
       skipSpace()
       if take("}") { return .object(members) }
@@ -104,7 +119,7 @@ private struct JSONParser {
     skipSpace()
     if take("]") { return .array(elements) }
     while true {
-      path.append("[\(elements.count)]")
+      path.append(.index(elements.count))
       elements.append(try value())
       path.removeLast()
       skipSpace()

@@ -20,7 +20,7 @@ public struct CredentialsError: Error, Sendable, Equatable, CustomStringConverti
 }
 
 /// The same header for good.
-public struct FixedCredentials: Credentials, CustomStringConvertible {
+public struct FixedCredentials: Credentials, CustomStringConvertible, CustomReflectable {
   private let header: String?
 
   private init(header: String?) { self.header = header }
@@ -34,11 +34,13 @@ public struct FixedCredentials: Credentials, CustomStringConvertible {
   public func authorization(at uptime: Duration) -> String? { header }
   public func invalidate() {}
   public var description: String { header == nil ? "no credentials" : "fixed credentials" }
+  // `dump` and test failures reflect members: they would print the token.
+  public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
 /// A bearer token in a file that others rotate, as the kubelet does with service account tokens. Read again at most once
 /// per `lifetime`; while it cannot be read, the last good token stays in use.
-public final class TokenFile: Credentials {
+public final class TokenFile: Credentials, CustomStringConvertible, CustomReflectable {
   private struct Held {
     var token: String
     var readAt: Duration
@@ -79,4 +81,7 @@ public final class TokenFile: Credentials {
   }
 
   public func invalidate() { held.withLock { $0?.isDoubted = true } }
+
+  public var description: String { "the token file \(path)" }
+  public var customMirror: Mirror { Mirror(self, children: ["path": path]) }
 }

@@ -37,6 +37,17 @@ public struct KubernetesClient: Sendable {
     limiter = RateLimiter(rate: options.requestsPerSecond, burst: options.burst, time: time)
   }
 
+  /// A client of the cluster that the settings describe, by a transport made of
+  /// ``ClusterSettings/transportConfiguration(userAgent:)``, which the caller shuts down.
+  public init(
+    _ settings: ClusterSettings, transport: any Transport, options: ClientOptions = ClientOptions(),
+    time: TimeSource = .system, randomness: Randomness = .system, logger: Logger = Logger(label: "kubernetes")
+  ) {
+    self.init(
+      server: settings.server, transport: transport, credentials: settings.credentials,
+      impersonation: settings.impersonation, options: options, time: time, randomness: randomness, logger: logger)
+  }
+
   /// The same client, whose writes go out only while the fence allows.
   public func fenced(by fence: WriteFence) -> KubernetesClient {
     var copy = self
@@ -95,12 +106,11 @@ public struct KubernetesClient: Sendable {
         throw try await refusal(of: stream, request)
       }
       return WatchBody(stream.body) { [lanes, server] error in
-        if case .timedOut = error { lanes.failed(.watch) }
-        if case .stalled = error { lanes.failed(.watch) }
+        lanes.failed(.watch, error)
         return KubernetesError(request, server: server, cause: .transport(error))
       }
     } catch let error as TransportError {
-      lanes.failed(.watch)
+      lanes.failed(.watch, error)
       throw failure(request, .transport(error))
     }
   }
@@ -135,13 +145,14 @@ extension KubernetesClient {
     do {
       response = try await transport.send(http)
     } catch let error as TransportError {
-      lanes.failed(http.lane)
+      lanes.failed(http.lane, error)
       return .failure(.failed(error))
     } catch let error as CancellationError {
       throw error
     } catch {
-      lanes.failed(http.lane)
-      return .failure(.failed(.connectionLost("\(error)")))
+      let error = TransportError.connectionLost("\(error)")
+      lanes.failed(http.lane, error)
+      return .failure(.failed(error))
     }
     lanes.succeeded(http.lane)
     for warning in response.headers where warning.name.lowercased() == "warning" {
@@ -252,6 +263,13 @@ final class LaneHealth: Sendable {
   private let suspects = Mutex<Set<HTTPRequest.Lane>>([])
 
   func isSuspect(_ lane: HTTPRequest.Lane) -> Bool { suspects.withLock { $0.contains(lane) } }
-  func failed(_ lane: HTTPRequest.Lane) { suspects.withLock { _ = $0.insert(lane) } }
+
+  func failed(_ lane: HTTPRequest.Lane, _ error: TransportError) {
+    switch error {
+    case .timedOut, .stalled, .connectionLost: suspects.withLock { _ = $0.insert(lane) }
+    case .notConnected, .tls, .responseTooLarge, .invalidRequest: break
+    }
+  }
+
   func succeeded(_ lane: HTTPRequest.Lane) { suspects.withLock { _ = $0.remove(lane) } }
 }

@@ -2,7 +2,7 @@ import Foundation
 import HTTPTransport
 
 /// All that is needed to reach a cluster as somebody.
-public struct ClusterSettings: Sendable {
+public struct ClusterSettings: Sendable, CustomStringConvertible, CustomReflectable {
   /// `https://host:6443`
   public var server: String
   /// The authorities to trust, PEM; `nil`: those of the system.
@@ -40,6 +40,10 @@ public struct ClusterSettings: Sendable {
     self.namespace = namespace
     self.source = source
   }
+
+  // The proxy's URL may hold a password, and the key is one.
+  public var description: String { source.isEmpty ? server : "\(server) (\(source))" }
+  public var customMirror: Mirror { Mirror(self, children: ["server": server, "source": source]) }
 
   /// How the transport reaches this server.
   public func transportConfiguration(userAgent: String = "sluice") -> TransportConfiguration {

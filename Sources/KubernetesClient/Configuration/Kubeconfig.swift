@@ -10,7 +10,7 @@ public struct KubeconfigError: Error, Sendable, Equatable, CustomStringConvertib
 
 /// One or several kubeconfig files, merged as kubectl does it: of two files that set the same thing, the first wins, and
 /// relative paths are relative to the file that they stand in.
-public struct Kubeconfig: Sendable {
+public struct Kubeconfig: Sendable, CustomStringConvertible, CustomReflectable {
   /// One entry of `clusters`, `users` or `contexts`, and the file that it comes from.
   struct Entry: Sendable {
     var name: String
@@ -27,6 +27,10 @@ public struct Kubeconfig: Sendable {
   private(set) var clusters: [String: Entry] = [:]
   private(set) var users: [String: Entry] = [:]
   private(set) var contexts: [String: Entry] = [:]
+
+  // Users' fields hold secrets: neither text nor reflection shows them.
+  public var description: String { "kubeconfig \(files.joined(separator: ", "))" }
+  public var customMirror: Mirror { Mirror(self, children: ["files": files, "contexts": contextNames]) }
 
   /// The names of all contexts, sorted.
   public var contextNames: [String] { contexts.keys.sorted() }

@@ -16,10 +16,12 @@ public struct LeaderElectionOptions: Sendable, Hashable {
   public var retryPeriod: Duration
   /// How long before the lease could go to another the last write must be over.
   public var safetyMargin: Duration
+  /// How long what leads may take to end by itself on graceful shutdown, still leading, before it is cancelled.
+  public var gracePeriod: Duration
 
   public init(
     lease: ObjectKey, identity: String, leaseDuration: Duration = .seconds(15), renewDeadline: Duration = .seconds(10),
-    retryPeriod: Duration = .seconds(2), safetyMargin: Duration = .seconds(2)
+    retryPeriod: Duration = .seconds(2), safetyMargin: Duration = .seconds(2), gracePeriod: Duration = .seconds(5)
   ) {
     self.lease = lease
     self.identity = identity
@@ -27,6 +29,7 @@ public struct LeaderElectionOptions: Sendable, Hashable {
     self.renewDeadline = renewDeadline
     self.retryPeriod = retryPeriod
     self.safetyMargin = safetyMargin
+    self.gracePeriod = gracePeriod
   }
 }
 
@@ -55,6 +58,7 @@ public struct LeaderElector: ServiceLifecycle.Service {
   /// - Parameters:
   ///   - client: without a fence: the lease is what fences are made of.
   ///   - lead: runs while this process leads; is cancelled when it no longer does, and begins anew when it does again.
+  ///     On graceful shutdown it should end by itself, as services do.
   public init(
     client: KubernetesClient, options: LeaderElectionOptions, lead: @escaping @Sendable () async throws -> Void
   ) {
@@ -82,9 +86,7 @@ public struct LeaderElector: ServiceLifecycle.Service {
   /// Campaigns and leads until ``lead`` ends, this is cancelled or shut down gracefully.
   /// - Throws: what ``lead`` throws.
   public func run() async throws {
-    let outcome = await cancelWhenGracefulShutdown {
-      await self.campaignAndLead()
-    }
+    let outcome = await campaignAndLead()
     // Only now, when what led has ended: giving the lease back earlier would make two leaders.
     standing.leadsUntil = nil
     if !Task.isCancelled { await release() }
@@ -95,9 +97,9 @@ public struct LeaderElector: ServiceLifecycle.Service {
     do {
       var election = Election(identity: options.identity, leaseDuration: options.leaseDuration)
       while true {
-        try await campaign(&election)
+        election = try await cancelWhenGracefulShutdown { [election] in try await campaign(election) }
         logger.info("leading", metadata: ["identity": "\(options.identity)"])
-        if try await leadWhileRenewed(election) { return .success(()) }
+        if try await leadWhileRenewed(election) == .over { return .success(()) }
         standing.leadsUntil = nil
         logger.warning("lost the lease", metadata: ["identity": "\(options.identity)"])
       }
@@ -106,21 +108,30 @@ public struct LeaderElector: ServiceLifecycle.Service {
     }
   }
 
-  /// - Returns: whether ``lead`` ended by itself; else the lease was lost.
-  private func leadWhileRenewed(_ election: Election) async throws -> Bool {
-    try await withThrowingTaskGroup(of: Bool.self) { group in
+  private enum Ending: Sendable {
+    /// What led has ended, by itself or because of the shutdown.
+    case over
+    case lost
+  }
+
+  private func leadWhileRenewed(_ election: Election) async throws -> Ending {
+    try await withThrowingTaskGroup(of: Ending.self) { group in
       group.addTask {
         try await lead()
-        return true
+        return .over
       }
       group.addTask {
-        var election = election
-        try await renew(&election)
+        try await renew(election)
         // At once: what led may take a moment to end.
         standing.leadsUntil = nil
-        return false
+        return .lost
       }
-      let ended = try await group.next() ?? true
+      group.addTask {
+        try await gracefulShutdown()
+        try await client.time.sleep(for: options.gracePeriod)
+        return .over
+      }
+      let ending = try await group.next() ?? .over
       group.cancelAll()
       // Leading is over only when what led has ended.
       while true {
@@ -130,12 +141,13 @@ public struct LeaderElector: ServiceLifecycle.Service {
           continue
         }
       }
-      return ended
+      return ending
     }
   }
 
   /// Returns as soon as the lease is held.
-  private func campaign(_ election: inout Election) async throws {
+  private func campaign(_ known: Election) async throws -> Election {
+    var election = known
     while true {
       try Task.checkCancellation()
       var pause = options.retryPeriod
@@ -143,7 +155,7 @@ public struct LeaderElector: ServiceLifecycle.Service {
         let asked = client.time.uptime
         election.see(try await readLease(), at: asked)
         standing.holder = election.holder
-        if let left = try await act(&election) { pause = min(pause, left) } else { return }
+        if let left = try await act(&election) { pause = min(pause, left) } else { return election }
       } catch let error as KubernetesError {
         logger.debug("campaigning goes on", metadata: ["problem": "\(error)"])
       } catch let error as UndecodableObject {
@@ -154,7 +166,8 @@ public struct LeaderElector: ServiceLifecycle.Service {
   }
 
   /// Returns when the lease is lost, or could not be renewed in time.
-  private func renew(_ election: inout Election) async throws {
+  private func renew(_ known: Election) async throws {
+    var election = known
     var renewed = client.time.uptime
     while true {
       try await client.time.sleep(for: options.retryPeriod)

@@ -160,6 +160,9 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
     return delayed.min?.due
   }
 
+  /// Times that are kept, those of the past included.
+  var delayedCount: Int { delayed.count }
+
   // MARK: -
 
   private mutating func entry(for key: Key, reason: String) -> Entry? {
@@ -185,6 +188,10 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
   private mutating func delay(_ key: Key, until due: Duration) {
     sequence += 1
     delayed.insert(Delayed(due: due, sequence: sequence, key: key))
+    // Keys that are brought forward again and again leave old times behind.
+    if delayed.count > 2 * entries.count + 64 {
+      delayed = Heap(delayed.unordered.filter { !isStale($0) || $0.sequence == sequence })
+    }
   }
 
   private func isStale(_ delayed: Delayed) -> Bool {

@@ -162,6 +162,20 @@ struct KubeconfigTests {
     #expect(error?.description.contains("/home/x/.kube/config") == true)
   }
 
+  @Test("no secret is shown, however settings and credentials are printed")
+  func secrets() throws {
+    let config = try Kubeconfig([("/c", Self.config(user: "token: hunter2, tokenFile: ''"))])
+    let settings = try config.settings()
+    let file = TokenFile(path: "/t") { _ in Data("hunter2".utf8) }
+    _ = try file.authorization(at: .zero)
+    for value: Any in [config, settings, settings.credentials, file] {
+      var dumped = ""
+      dump(value, to: &dumped)
+      for text in ["\(value)", String(reflecting: value), dumped] { #expect(!text.contains("hunter2"), "\(text)") }
+    }
+    #expect(try settings.credentials.authorization(at: .zero) == "Bearer hunter2")
+  }
+
   @Test("inside a pod the service account says how, and without its files the error says so")
   func inCluster() throws {
     let files = ["/sa/ca.crt": Self.pem, "/sa/token": "tok", "/sa/namespace": "shop\n"]

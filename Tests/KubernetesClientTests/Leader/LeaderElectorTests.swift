@@ -28,18 +28,21 @@ struct LeaderElectorTests {
     }
   }
 
-  func elector(_ identity: String, _ server: LeaseServer, _ clock: ManualClock, _ log: Log) -> LeaderElector {
+  /// - Parameter isPolite: what leads ends by itself on graceful shutdown.
+  func elector(
+    _ identity: String, _ server: LeaseServer, _ clock: ManualClock, _ log: Log, isPolite: Bool = true
+  ) -> LeaderElector {
     LeaderElector(
       client: makeClient(server.transport, clock: clock),
       options: LeaderElectionOptions(lease: ObjectKey(namespace: "sluice", name: "leader"), identity: identity)
     ) {
       log.add("\(identity) leads")
-      do {
+      defer { log.add("\(identity) stops") }
+      if isPolite {
+        try await gracefulShutdown()
+      } else {
         // Longer than any test.
         try await clock.sleep(until: clock.now.advanced(by: .seconds(1_000_000)), tolerance: nil)
-      } catch {
-        log.add("\(identity) stops")
-        throw error
       }
     }
   }
@@ -56,10 +59,10 @@ struct LeaderElectorTests {
       try await log.wait(for: 1)
       #expect(elector.isLeading)
       #expect(elector.fence.timeLeft == .seconds(13))
-      // The leader's body and the pause before the renewal.
-      await clock.sleepers(2)
+      // The pause before the renewal.
+      await clock.sleepers()
       clock.advance(by: .seconds(2))
-      await clock.sleepers(2)
+      await clock.sleepers()
       #expect(server.writes.count == 2)
       #expect(elector.fence.timeLeft == .seconds(13))
       let times = server.writes.compactMap { $0[path: ["spec", "acquireTime"]]?.string }
@@ -79,11 +82,11 @@ struct LeaderElectorTests {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try? await elector.run() }
       try await log.wait(for: 1)
-      await clock.sleepers(2)
+      await clock.sleepers()
       server.setAway(true)
       for _ in 0..<4 {
         clock.advance(by: .seconds(2))
-        await clock.sleepers(2)
+        await clock.sleepers()
         #expect(elector.isLeading)
       }
       // The renew deadline, five seconds before another could take the lease.
@@ -110,7 +113,7 @@ struct LeaderElectorTests {
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try? await elector.run() }
       try await log.wait(for: 1)
-      await clock.sleepers(2)
+      await clock.sleepers()
       server.take(by: "b")
       clock.advance(by: .seconds(2))
       try await log.wait(for: 2)
@@ -143,6 +146,28 @@ struct LeaderElectorTests {
       #expect(server.lease?[path: ["spec", "leaseTransitions"]] == 1)
       tasks.cancelAll()
     }
+  }
+
+  @Test("on graceful shutdown what leads may finish as the leader, and is cancelled after the grace period")
+  func grace() async throws {
+    let server = LeaseServer()
+    let clock = ManualClock()
+    let log = Log()
+    let elector = elector("a", server, clock, log, isPolite: false)
+    let group = ServiceGroup(services: [elector], logger: .init(label: "test"))
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+      tasks.addTask { try await group.run() }
+      try await log.wait(for: 1)
+      await clock.sleepers(2)
+      await group.triggerGracefulShutdown()
+      // What leads, the pause before the renewal, the grace period.
+      await clock.sleepers(3)
+      #expect(elector.isLeading)
+      clock.advance(by: .seconds(5))
+      try await tasks.next()
+    }
+    #expect(log.all == ["a leads", "a stops"])
+    #expect(server.holder == nil)
   }
 
   @Test("what the leader throws ends the election with that error, and gives the lease back")

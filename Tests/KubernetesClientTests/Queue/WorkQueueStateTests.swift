@@ -14,6 +14,7 @@ struct WorkQueueStateTests {
     }
 
     var count: Int { state.count }
+    var delayedCount: Int { state.delayedCount }
     func add(_ key: String, reason: String, urgent: Bool) -> Bool { state.add(key, reason: reason, urgent: urgent) }
     func add(_ key: String, reason: String, at due: Duration) -> Bool { state.add(key, reason: reason, at: due) }
     func take(at now: Duration) -> WorkItem<String>? { state.take(at: now) }
@@ -87,6 +88,18 @@ struct WorkQueueStateTests {
     #expect(early.reasons == ["later", "event"])
     queue.finish(early, .done, at: .seconds(100), random: 0)
     #expect(queue.take(at: .seconds(300)) == nil)
+  }
+
+  @Test("times that events brought forward do not pile up")
+  func stale() throws {
+    let queue = queue()
+    for second in 0..<5000 {
+      _ = queue.add("a", reason: "event", urgent: false)
+      let item = try #require(queue.take(at: .seconds(second)))
+      queue.finish(item, .again(after: .seconds(100_000 + second)), at: .seconds(second), random: 0)
+    }
+    #expect(queue.delayedCount < 100)
+    #expect(queue.nextDue() == .seconds(4999 + 104_999))
   }
 
   @Test("keys that became due in the meantime come in the order of their times")
