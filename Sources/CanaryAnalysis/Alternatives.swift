@@ -11,6 +11,11 @@ enum Alternatives {
   /// ln 2 / 6: the distance of two neighbours, as a logarithm.
   static let step = 0.693147180559945309417 / 6
 
+  /// 2^(j/6) for j = −40 … 40, and its logarithm.
+  static let ratios: [(ratio: Double, log: Double)] = (-count...count).map {
+    (exp(Double($0) * step), Double($0) * step)
+  }
+
   /// ln of the prior weights; the weights sum to 1.
   static let logPrior: [Double] = {
     let weights = (1...count).map { 1 / Double($0 + 5) }

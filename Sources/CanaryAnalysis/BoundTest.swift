@@ -47,14 +47,14 @@ public struct BoundTest: Codable, Sendable, Hashable {
   /// The rates that the looks leave possible; clumps widen it.
   public func interval(risk: Double) -> RateInterval { effective.interval(risk: risk) }
 
-  private func logMixture(direction: Double) -> Double {
+  private func logMixture(direction: Int) -> Double {
     let good = effective.requests - effective.bad
     return logSum(
       (1...Alternatives.count).lazy.map { k in
-        let logOdds = direction * Double(k) * Alternatives.step
+        let odds = Alternatives.ratios[Alternatives.count + direction * k]
         // (1 − p)/(1 − p₀) for odds r times those of p₀ is 1 / (1 − p₀ + p₀ r).
-        let logGood = -log1p(limit * (exp(logOdds) - 1))
-        return Alternatives.logPrior[k - 1] + effective.bad * (logOdds + logGood) + good * logGood
+        let logGood = -log1p(limit * (odds.ratio - 1))
+        return Alternatives.logPrior[k - 1] + effective.bad * (odds.log + logGood) + good * logGood
       })
   }
 }

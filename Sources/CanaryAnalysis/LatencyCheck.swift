@@ -8,7 +8,8 @@ import Foundation
 /// are then true whatever happens inside the bucket, and a quantile inside it stays undecided, which the evidence says.
 ///
 /// Against stable the e-processes of all boundaries at and above `max` are averaged, which is an e-process again and
-/// needs no correction for their number.
+/// needs no correction for their number. The first one weighs half, the next a quarter, and so on: the boundary at the
+/// limit is the one that matters most, and a histogram that goes on to hours costs nothing.
 public struct LatencyCheck: Codable, Sendable, Hashable {
   public let settings: CheckSettings
   /// Above 0 and below 1.
@@ -88,7 +89,9 @@ public struct LatencyCheck: Codable, Sendable, Hashable {
       isKept: below?.watch.canary.isKept(risk: settings.passRisk) ?? false,
       canary: shown.watch.canary.counts, stable: shown.watch.stable.counts)
     var (finding, note) = rule.finding(minimumRequests: settings.minimumRequests)
-    if finding == .undecided { note = bucketNote(above: above?.milliseconds, below: below?.milliseconds) }
+    if finding == .undecided, let bucket = canary?.quantile(quantile), bucket.isBlind(to: max) {
+      note = bucketNote(above: above?.milliseconds, below: below?.milliseconds)
+    }
 
     // A pass is shown by the boundary that proves it.
     let proof = finding == .kept ? below ?? shown : shown
@@ -111,8 +114,13 @@ public struct LatencyCheck: Codable, Sendable, Hashable {
   }
 
   private var logAverage: Double {
-    guard !compared.isEmpty else { return 0 }
-    return logSum(compared.lazy.map(\.watch.comparison.logEValue)) - log(Double(compared.count))
+    let count = compared.count
+    guard count > 0 else { return 0 }
+    return logSum(
+      compared.enumerated().lazy.map { index, boundary in
+        // The last one takes what is left, so that the weights sum to 1.
+        boundary.watch.comparison.logEValue - Double(min(index + 1, count - 1)) * log(2)
+      })
   }
 
   /// Takes the boundaries that matter from the first histogram: those from ``max`` on, and the next one below.
@@ -156,4 +164,9 @@ public struct LatencyCheck: Codable, Sendable, Hashable {
 extension LatencyHistogram {
   /// As ``slower(than:)``; a histogram without requests needs no boundaries.
   fileprivate func slower(orEmpty boundary: Double) -> Counts? { total == 0 ? .zero : slower(than: boundary) }
+}
+
+extension QuantileEstimate {
+  /// Whether a value lies inside the bucket, so that the histogram cannot tell on which side of it the quantile is.
+  fileprivate func isBlind(to value: Double) -> Bool { lower < value && value < upper ?? .infinity }
 }

@@ -45,10 +45,9 @@ public struct SequentialComparison: Codable, Sendable, Hashable {
     let all = (canary.bad + stable.bad) / dispersion
     if all > 0 {
       let base = log1p(share * (toleratedRatio - 1))
-      for index in logLikelihood.indices {
-        let logRatio = Double(index - Alternatives.count) * Alternatives.step
-        let ratio = toleratedRatio * exp(logRatio)
-        logLikelihood[index] += worse * logRatio - all * (log1p(share * (ratio - 1)) - base)
+      for (index, alternative) in Alternatives.ratios.enumerated() {
+        let excess = toleratedRatio * alternative.ratio - 1
+        logLikelihood[index] += worse * alternative.log - all * (log1p(share * excess) - base)
       }
     }
     let mixture = logSum(
@@ -81,7 +80,7 @@ public struct SequentialComparison: Codable, Sendable, Hashable {
     else { return (nil, nil) }
     func ratio(at index: Int) -> Double? {
       guard logLikelihood.indices.contains(index) else { return nil }
-      return toleratedRatio * exp(Double(index - Alternatives.count) * Alternatives.step)
+      return toleratedRatio * Alternatives.ratios[index].ratio
     }
     return (ratio(at: first - 1), ratio(at: last + 1))
   }

@@ -5,8 +5,8 @@ import KubernetesAPI
 ///
 /// The tag of the first container's image says it, in parts divided by `-`, so that `kubectl set image` is enough to
 /// try a bad release: `shop/checkout:v2-errors5` fails 5 % of the requests, `…:v2-errors0.5` half a percent,
-/// `…:v2-slow400` takes 400 ms (the median), `…:v2-tail900` takes 900 ms at the 99th percentile; `crash` and `unready`
-/// concern the node, not the mesh. Annotations of the pod template win over the tag:
+/// `…:v2-slow400` takes 400 ms (the median), `…:v2-tail900` takes 900 ms at the 99th percentile. (Tags of
+/// ``ApplicationBehaviours`` concern the node.) Annotations of the pod template win over the tag:
 /// `sandbox.sluice.dev/error-rate: "5%"`, `sandbox.sluice.dev/latency: 80ms`, `sandbox.sluice.dev/latency-p99: 300ms`,
 /// and `sandbox.sluice.dev/errors-after: 30s` for a fault that begins when the pod is that old.
 struct MeshApplication: Sendable, Hashable {
@@ -48,7 +48,9 @@ struct MeshApplication: Sendable, Hashable {
   func answer(podAge: Double, random: inout MeshRandom) -> (status: Int, milliseconds: Double) {
     let deviation = log(latencyP99 / latency) / 2.326
     let milliseconds = latency * exp(deviation * random.normal())
-    return (podAge >= errorsAfter && random.happens(errorRate) ? 503 : 200, milliseconds)
+    // A pod may seem younger than now where clocks differ.
+    let hasFault = errorsAfter == 0 || podAge >= errorsAfter
+    return (hasFault && random.happens(errorRate) ? 503 : 200, milliseconds)
   }
 
   /// The parts of an image's tag; a registry's port and a digest are no tag.

@@ -11,6 +11,8 @@ import KubernetesAPI
 /// - `sandbox.sluice.dev/caller-header: "x-beta=1:10%"`: 10 % of all requests carry this header.
 struct MeshCallers: Sendable, Hashable {
   var service: ObjectKey
+  /// The port that callers address: the Service's first.
+  var port: Int
   /// Requests per second.
   var meshed: Double
   var unmeshed = 0.0
@@ -29,6 +31,7 @@ struct MeshCallers: Sendable, Hashable {
   /// - Parameter defaultRate: for a Service that says nothing.
   init(service: JSON, defaultRate: Double) {
     self.service = service.objectKey
+    port = service[path: ["spec", "ports"]]?[0]?["port"]?.int ?? 80
     let annotations = service.annotations
     func annotation(_ name: String) -> String? { annotations["sandbox.sluice.dev/\(name)"] }
     func rate(_ name: String) -> Double? {
@@ -58,6 +61,7 @@ struct MeshRequest: Sendable {
   /// The gateway that it passes; `mesh` for a caller's own proxy.
   var gateway: String
   var host: String
+  var port = 80
   var path = "/"
   var method = "GET"
   /// Names in lower case.

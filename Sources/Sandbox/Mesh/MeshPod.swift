@@ -16,7 +16,11 @@ struct MeshPod: Sendable {
     started =
       pod[path: ["status", "startTime"]]?.string.flatMap { try? Date($0, strategy: .iso8601) }
       ?? pod[path: ["metadata", "creationTimestamp"]]?.string.flatMap { try? Date($0, strategy: .iso8601) }
-    isRunning = pod[path: ["status", "phase"]]?.string == "Running"
+    let containers = pod[path: ["status", "containerStatuses"]]?.array ?? []
+    let isStopped = containers.contains {
+      $0[path: ["state", "waiting"]] != nil || $0[path: ["state", "terminated"]] != nil
+    }
+    isRunning = pod[path: ["status", "phase"]]?.string == "Running" && !isStopped
   }
 }
 

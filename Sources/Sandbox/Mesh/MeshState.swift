@@ -99,7 +99,7 @@ struct MeshState: Sendable {
 
   private mutating func send(_ caller: MeshCallers, seconds: Double, now: Date) {
     for _ in 0..<due("meshed \(caller.service)", caller.meshed * seconds) {
-      var request = MeshRequest(gateway: "mesh", host: MeshConfig.fullName(caller.service))
+      var request = MeshRequest(gateway: "mesh", host: MeshConfig.fullName(caller.service), port: caller.port)
       request.sourceNamespace = caller.service.namespace
       addHeader(of: caller, to: &request)
       let source = Self.proxy("caller", pod: Self.callerPod, namespace: caller.service.namespace)

@@ -39,6 +39,7 @@ struct VirtualServiceRoute: Sendable, Hashable {
     var headers: [String: Text?] = [:]
     var withoutHeaders: [String: Text?] = [:]
     var gateways: [String]?
+    var port: Int?
     var sourceNamespace: String?
     var ignoreCase = false
 
@@ -47,6 +48,7 @@ struct VirtualServiceRoute: Sendable, Hashable {
       if let method, !method.matches(request.method) { return false }
       if let authority, !authority.matches(request.host) { return false }
       if let gateways, !gateways.contains(request.gateway) { return false }
+      if let port, port != request.port { return false }
       if let sourceNamespace, sourceNamespace != request.sourceNamespace { return false }
       func has(_ name: String, _ text: Text?) -> Bool {
         request.headers[name].map { value in text.map { $0.matches(value) } ?? true } ?? false
@@ -154,6 +156,7 @@ extension VirtualServiceRoute.Match {
     headers = texts(json["headers"])
     withoutHeaders = texts(json["withoutHeaders"])
     gateways = json["gateways"]?.array?.compactMap(\.string).map { MeshConfig.gateway($0, namespace: namespace) }
+    port = json["port"]?.int
     sourceNamespace = json["sourceNamespace"]?.string
     ignoreCase = json["ignoreUriCase"]?.bool ?? false
   }

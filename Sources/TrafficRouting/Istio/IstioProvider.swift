@@ -69,6 +69,9 @@ public struct IstioProvider: TrafficProvider {
 
   public func limits(_ target: TrafficTarget) -> [String] {
     var problems: [String] = []
+    if let mirror = target.mirror, mirror.whole == nil {
+      problems.append("mirror: \(mirror) is no whole number of percent, which is all that a target on the wire holds")
+    }
     for step in entrances.filter(\.isRouted) {
       if !target.routes.isEmpty {
         let (met, unclear) = step.meeting(target.routes)
@@ -211,6 +214,7 @@ public struct IstioProvider: TrafficProvider {
     }
     var last = rule(entrance, "primary", matches: entrance.matches.flatMap(IstioMatch.entries), route: primary)
     if let mirror = target.mirror {
+      // As a whole number where it is one, so that it is read back as written.
       let percentage: JSON = mirror.whole.map { JSON($0) } ?? .double(mirror.value)
       last["mirrors"] = [
         ["destination": destination(service.canaryName, entrance.port), "percentage": ["value": percentage]]

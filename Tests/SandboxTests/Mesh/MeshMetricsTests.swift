@@ -72,6 +72,33 @@ struct MeshMetricsTests {
     #expect(application.latencyP99 == tail)
   }
 
+  @Test(
+    "what the node does with a pod follows from the same tag and annotations",
+    arguments: [
+      ("x:v1", nil, PodBehaviour.serves(startsAfter: .milliseconds(500), readyAfter: .milliseconds(500))),
+      ("x:v2-errors5-crash", nil, .crashing), ("x:v2-unready", nil, .neverReady(startsAfter: .milliseconds(500))),
+      ("x:crashed", nil, .serves(startsAfter: .milliseconds(500), readyAfter: .milliseconds(500))),
+      ("x:v2", "crash-loop", .crashing), ("x:v2-crash", "never-ready", .neverReady(startsAfter: .milliseconds(500))),
+      (
+        "x:v2-nopull", nil,
+        .imagePullBackOff(
+          error:
+            "failed to pull and unpack image \"x:v2-nopull\": failed to resolve reference \"x:v2-nopull\": not found")
+      ),
+    ] as [(String, String?, PodBehaviour)])
+  func behaviours(image: String, annotation: String?, expected: PodBehaviour) {
+    var pod: JSON = ["spec": ["containers": [["image": .string(image)]]]]
+    pod[path: ["metadata", "annotations", "sandbox.sluice.dev/behaviour"]] = annotation.map(JSON.string)
+    #expect(ApplicationBehaviours().behaviour(of: pod) == expected)
+  }
+
+  @Test("a pod that takes its time becomes ready when its annotation says")
+  func start() {
+    let pod: JSON = ["metadata": ["annotations": ["sandbox.sluice.dev/start": "3s"]]]
+    #expect(
+      ApplicationBehaviours().behaviour(of: pod) == .serves(startsAfter: .milliseconds(500), readyAfter: .seconds(3)))
+  }
+
   @Test("latencies have the median and the 99th percentile that were asked for, and errors begin when they should")
   func distribution() {
     var application = MeshApplication()
@@ -113,6 +140,8 @@ struct VirtualServiceRouteTests {
     #expect(matches(["withoutHeaders": ["x-beta": ["exact": "2"]]], request))
     #expect(matches(["method": ["exact": "POST"], "gateways": ["public"], "sourceNamespace": "web"], request))
     #expect(!matches(["gateways": ["mesh"]], request))
+    #expect(matches(["port": 80], request))
+    #expect(!matches(["port": 9090], request))
   }
 
   @Test("hosts are names of Services, short or full")
