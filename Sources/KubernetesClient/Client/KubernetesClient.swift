@@ -102,6 +102,8 @@ public struct KubernetesClient: Sendable {
     do {
       let stream = try await transport.stream(http)
       lanes.succeeded(.watch)
+      // Whoever watches tries again by itself, and then with a token that was read anew.
+      if stream.status == 401 { credentials.invalidate() }
       guard stream.status == 200 else {
         throw try await refusal(of: stream, request)
       }

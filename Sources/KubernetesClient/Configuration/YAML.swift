@@ -134,6 +134,8 @@ private struct YAMLReader {
 
   private func value(of node: Node, _ scalar: Node.Scalar) throws(YAMLError) -> JSON {
     let tag = node.tag.description
+    // Yams reads 22:15 as minutes and seconds, as YAML 1.1 had it; kubectl reads text.
+    if scalar.style == .plain, scalar.string.contains(":") { return .string(scalar.string) }
     switch tag {
     case Tag.Name.null.rawValue: return .null
     case Tag.Name.bool.rawValue:

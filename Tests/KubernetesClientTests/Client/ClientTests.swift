@@ -33,6 +33,21 @@ struct ClientTests {
     #expect(sent[2].json?["propagationPolicy"] == "Background")
   }
 
+  @Test("a client of a kubeconfig's cluster shows its credentials and acts as whom it names")
+  func settings() async throws {
+    let transport = ScriptedTransport([.json(object("web"))])
+    let settings = ClusterSettings(
+      server: "https://api", credentials: FixedCredentials.bearer("t"),
+      impersonation: Impersonation(user: "jane", groups: ["dev", "ops"]))
+    let client = KubernetesClient(settings, transport: transport, time: ManualClock().time)
+    _ = try await client.get(.configMaps, web)
+    let sent = try #require(transport.requests.first)
+    #expect(sent.line == "GET /api/v1/namespaces/shop/configmaps/web")
+    #expect(sent.header("Authorization") == "Bearer t")
+    #expect(sent.header("Impersonate-User") == "jane")
+    #expect(sent.headers.filter { $0.name == "Impersonate-Group" }.map(\.value) == ["dev", "ops"])
+  }
+
   @Test("an apply names its manager once, and force only where asked")
   func apply() async throws {
     let transport = ScriptedTransport([.json(object("web")), .json(object("web"))])
@@ -165,6 +180,17 @@ struct ClientTests {
     let hopeless = ScriptedTransport { _, _ in .status(401, "Unauthorized") }
     await #expect(throws: KubernetesError.self) { try await makeClient(hopeless).get(.configMaps, web) }
     #expect(hopeless.requests.count == 2)
+  }
+
+  @Test("a watch that is refused as unauthorized has the token read anew for the next one")
+  func unauthorizedWatch() async throws {
+    let tokens = Mutex(["old", "new"])
+    let file = TokenFile(path: "/token") { _ in Data(tokens.withLock { $0.removeFirst() }.utf8) }
+    let transport = ScriptedTransport([.status(401, "Unauthorized"), .watch([])])
+    let client = makeClient(transport, credentials: file)
+    await #expect(throws: KubernetesError.self) { try await client.watch(.configMaps) }
+    _ = try await client.watch(.configMaps)
+    #expect(transport.requests.compactMap { $0.header("Authorization") } == ["Bearer old", "Bearer new"])
   }
 
   @Test("an answer that is no JSON is an error, not an empty object")

@@ -23,11 +23,14 @@ struct YAMLTests {
         list: [1, a, {b: c}]
         hex: 0x10
         version: "1.10"
+        clock: 22:15
+        off: off
         """)
     #expect(
       json == [
         "int": 3, "quoted": "3", "float": 1.5, "text": "plain", "yes": true, "none": .null, "empty": .null,
         "date": "2026-01-01", "block": "a\nb\n", "list": [1, "a", ["b": "c"]], "hex": 16, "version": "1.10",
+        "clock": "22:15", "off": false,
       ])
   }
 
