@@ -17,14 +17,19 @@ public struct CounterIncreases<Key: Codable & Sendable & Hashable>: Codable, Sen
 
   public init() {}
 
+  /// The series seen so far.
+  public var keys: some Collection<Key> { (last ?? [:]).keys }
+
   /// Records one look.
   ///
   /// The first one is the baseline. A series that appears later began at zero and counts in full: that is how a pod
   /// that started after the baseline is counted from its first request. A series that vanishes and returns continues
   /// from its last value. Values that are not finite or negative are passed over.
+  /// - Parameter beginsAtZero: asked of a series that is seen for the first time; false makes its value a baseline, as
+  ///   for a process that is older than the first look and was not scraped then (its source had just started, say).
   /// - Returns: the increase since the look before; `nil` for the first.
   /// - Complexity: O(number of series).
-  public mutating func record(_ values: [Key: Double]) -> Increase? {
+  public mutating func record(_ values: [Key: Double], beginsAtZero: (Key) -> Bool = { _ in true }) -> Increase? {
     let values = values.filter { $0.value.isFinite && $0.value >= 0 }
     guard let before = last else {
       last = values
@@ -32,7 +37,7 @@ public struct CounterIncreases<Key: Codable & Sendable & Hashable>: Codable, Sen
     }
     var increase = Increase(values: [:], resets: 0)
     for (key, value) in values {
-      let previous = before[key] ?? 0
+      let previous = before[key] ?? (beginsAtZero(key) ? 0 : value)
       if value < previous { increase.resets += 1 }
       let added = value < previous ? value : value - previous
       if added > 0 { increase.values[key] = added }

@@ -93,6 +93,11 @@ public struct MetricsKey: Codable, Sendable, Hashable {
   /// The upper bound of a latency bucket in milliseconds, in Prometheus' words: `250`, `+Inf`. Empty for requests.
   public var bucket = ""
 
+  /// Whether a series that is seen for the first time, after others, began at zero. It did where its process is known: a
+  /// proxy's first error makes a new series. Of a process that is new itself only the canary's did for sure; another
+  /// may just not have been scraped before.
+  public func beginsAtZero(known processes: Set<String>) -> Bool { track == .canary || processes.contains(process) }
+
   /// ``bucket`` as a number; `nil` where it is none.
   public var boundary: Double? { bucket == "+Inf" ? .infinity : Double(bucket) }
 }

@@ -43,6 +43,16 @@ struct MeasurementTests {
     #expect(counters.record(["c": 9])?.total == 2)
   }
 
+  @Test("a series that was there before it was seen gives a baseline only")
+  func lateSeries() {
+    var counters = CounterIncreases<String>()
+    #expect(counters.record(["a": 100]) == nil)
+    #expect(
+      counters.record(["a": 101, "old": 9000, "new": 5], beginsAtZero: { $0 == "new" })?.values == ["a": 1, "new": 5])
+    #expect(counters.record(["old": 9002], beginsAtZero: { _ in false })?.values == ["old": 2])
+    #expect(Set(counters.keys) == ["a", "old", "new"])
+  }
+
   @Test("a measurement survives being stored")
   func coding() throws {
     for look: Measured<Counts> in [

@@ -129,6 +129,13 @@ struct IstioMetricsTests {
         + "connection_security_policy!=\"mutual_tls\"}[60s]))")
   }
 
+  @Test("a first error begins at zero, a stable process that was never seen may not")
+  func beginnings() {
+    #expect(MetricsKey(track: .stable, process: "a", isError: true).beginsAtZero(known: ["a"]))
+    #expect(!MetricsKey(track: .stable, process: "b").beginsAtZero(known: ["a"]))
+    #expect(MetricsKey(track: .canary, process: "b").beginsAtZero(known: ["a"]))
+  }
+
   @Test("the policies of connections are counted by track")
   func policies() throws {
     func series(_ pod: String, _ policy: String, _ value: Double) -> MetricSeries {
