@@ -177,9 +177,7 @@ struct CELChecker {
     case .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual:
       work = max(1, min(first.type.size, second.type.size).tenth)
     case .in:
-      if case .list(let element, let most) = second.type {
-        work = UInt64(most).saturating(times: max(1, min(element.size, first.type.size).tenth))
-      }
+      if case .list(_, let most) = second.type { work = UInt64(most) }
     case .add:
       switch type {
       case .string(let most), .bytes(let most): work = max(1, UInt64(most).tenth)
@@ -272,9 +270,12 @@ struct CELChecker {
     case "startsWith", "endsWith": return max(1, second.tenth)
     case "contains": return max(1, first.tenth.saturating(times: max(1, second.tenth)))
     case "matches", "find", "findAll": return max(1, first.tenth.saturating(times: max(1, second / 4 + 1)))
-    case "size", "type", "dyn", "hasValue", "value", "orValue", "or", "optional.of", "optional.none": return 1
     case "sets.contains", "sets.equivalent", "sets.intersects": return first.saturating(times: second)
-    default: return max(1, sizes.reduce(UInt64(0)) { $0.saturating(plus: $1) }.tenth)
+    case "lowerAscii", "upperAscii", "substring", "trim", "replace", "split", "join", "indexOf", "lastIndexOf", "url",
+      "isURL", "isSorted", "sum", "min", "max", "distinct", "sort", "reverse", "flatten":
+      return max(1, sizes.reduce(UInt64(0)) { $0.saturating(plus: $1) }.tenth)
+    // Everything else has a price of its own, whatever it is called with.
+    default: return 1
     }
   }
 

@@ -4,7 +4,9 @@ enum CELFunctions {
   /// Functions whose names have a namespace, which a method call looks like.
   static let namespaced: Set<String> = [
     "optional.of", "optional.none", "optional.ofNonZeroValue", "jsonpatch.escapeKey", "sets.contains",
-    "sets.equivalent", "sets.intersects", "math.greatest", "math.least", "math.abs",
+    "sets.equivalent", "sets.intersects", "math.greatest", "math.least", "math.abs", "format.named",
+    "format.dns1123Label", "format.dns1123Subdomain", "format.dns1035Label", "format.qualifiedName",
+    "format.labelValue", "format.uri", "format.uuid", "format.byte", "format.date", "format.datetime",
   ]
 
   /// Names of types, which are values of an expression.
@@ -26,6 +28,7 @@ enum CELFunctions {
     if let result = try list(name, target, arguments, in: &evaluation) { return result }
     if let result = try time(name, target, arguments) { return result }
     if let result = try network(name, target, arguments) { return result }
+    if let result = format(name, target, arguments) { return result }
     let types = arguments.map(\.typeName).joined(separator: ", ")
     throw CELError("no such overload: \(target.map { "\($0.typeName)." } ?? "")\(name)(\(types))")
   }

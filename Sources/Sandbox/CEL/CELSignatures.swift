@@ -38,6 +38,7 @@ struct CELSignature: Sendable {
     case "strings": .list(.anyString, most: CELType.largestRequest / 3)
     case "map": .anyMap
     case "optional": .optional(.dyn)
+    case "format": .message(CELFunctions.formatType)
     default: .dyn
     }
   }
@@ -142,6 +143,18 @@ struct CELSignature: Sendable {
     optional.value() dyn
     optional.orValue(dyn) dyn
     optional.or(optional) optional
+    format.named(string) optional
+    format.dns1123Label() format
+    format.dns1123Subdomain() format
+    format.dns1035Label() format
+    format.qualifiedName() format
+    format.labelValue() format
+    format.uri() format
+    format.uuid() format
+    format.byte() format
+    format.date() format
+    format.datetime() format
+    format.validate(string) optional
     jsonpatch.escapeKey(string) string
     url(string) url
     isURL(string) bool

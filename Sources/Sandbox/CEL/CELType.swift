@@ -76,6 +76,9 @@ indirect enum CELType: Sendable, Hashable {
     switch (self, other) {
     case (.string(let left), .string(let right)): .string(most: max(left, right))
     case (.bytes(let left), .bytes(let right)): .bytes(most: max(left, right))
+    // An empty literal says nothing of its elements.
+    case (.list(.dyn, most: 0), .list), (.map(.dyn, .dyn, most: 0), .map): other
+    case (.list, .list(.dyn, most: 0)), (.map, .map(.dyn, .dyn, most: 0)): self
     case (.list(let left, let most), .list(let right, let otherMost)):
       .list(left.joined(with: right), most: max(most, otherMost))
     case (.map(let key, let left, let most), .map(let otherKey, let right, let otherMost)):
@@ -85,15 +88,10 @@ indirect enum CELType: Sendable, Hashable {
     }
   }
 
-  /// How many steps it takes to look at all of a value.
+  /// The length that the server's estimate reckons with: elements are not looked into.
   var size: UInt64 {
     switch self {
-    case .string(let most), .bytes(let most): UInt64(most)
-    case .list(let element, let most): UInt64(most).saturating(times: max(1, element.size))
-    case .map(let key, let value, let most):
-      UInt64(most).saturating(times: key.size.saturating(plus: max(1, value.size)))
-    case .object(let schema, _):
-      schema.properties.values.reduce(1) { $0.saturating(plus: (CELType(schema: $1) ?? .dyn).size) }
+    case .string(let most), .bytes(let most), .list(_, let most), .map(_, _, let most): UInt64(most)
     case .optional(let inner): inner.size
     case .dyn: UInt64(Self.largestRequest)
     default: 1
@@ -148,7 +146,8 @@ extension CELType {
     case .object:
       if let values = schema.additionalProperties {
         guard let value = CELType(schema: values, isRoot: values.embeddedResource) else { return nil }
-        self = .map(.anyString, value, most: schema.mostElements)
+        // The server's estimate counts the keys of a map as empty.
+        self = .map(.string(most: 0), value, most: schema.mostElements)
       } else {
         self = .object(schema, isRoot: isRoot || schema.embeddedResource)
       }
@@ -180,9 +179,9 @@ extension Schema {
   }
 
   /// The fewest bytes in which JSON can hold a value.
-  private var leastLength: Int {
+  var leastLength: Int {
     switch type {
-    case .object: required.reduce(2) { $0 + $1.utf8.count + 3 + (properties[$1]?.leastLength ?? 1) }
+    case .object: required.reduce(2) { $0 + $1.utf8.count + 4 + (properties[$1]?.leastLength ?? 1) }
     case .array, .string: 2
     case .boolean: 4
     default: 1

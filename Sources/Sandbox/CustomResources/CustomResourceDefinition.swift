@@ -204,6 +204,13 @@ enum ObjectNames {
     text.utf8.count <= 63 && isLabel(Substring(text), startsWithLetter: true)
   }
 
+  /// The value of a label, or the part of its key after the slash.
+  static func isQualifiedPart(_ text: String) -> Bool {
+    func isOuter(_ character: Character) -> Bool { character.isASCII && (character.isLetter || character.isNumber) }
+    guard let first = text.first, let last = text.last, text.utf8.count <= 63 else { return false }
+    return isOuter(first) && isOuter(last) && text.allSatisfy { isOuter($0) || "-_.".contains($0) }
+  }
+
   private static func isLabel(_ text: Substring, startsWithLetter: Bool) -> Bool {
     func isLetter(_ byte: UInt8) -> Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) }
     func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }

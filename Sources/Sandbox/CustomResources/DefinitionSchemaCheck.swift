@@ -42,7 +42,8 @@ struct DefinitionSchemaCheck {
     }
   }
 
-  private mutating func walk(_ schema: Schema, _ path: String, cardinality: UInt64, isRoot: Bool) {
+  /// - Parameter cardinality: how many such values an object can hold; `nil` without a bound.
+  private mutating func walk(_ schema: Schema, _ path: String, cardinality: UInt64?, isRoot: Bool) {
     if schema.type == nil, !schema.intOrString, !schema.preserveUnknownFields {
       causes.append(.required("\(path).type", "must not be empty for specified object fields"))
     }
@@ -81,7 +82,8 @@ struct DefinitionSchemaCheck {
       if isRoot, name == "metadata" { continue }
       walk(property, "\(path).properties[\(name)]", cardinality: cardinality, isRoot: false)
     }
-    let inner = cardinality.saturating(times: UInt64(schema.mostElements))
+    let bound = schema.type == .array ? schema.maxItems : schema.maxProperties
+    let inner = cardinality.flatMap { outer in bound.map { outer.saturating(times: UInt64(max(0, $0))) } }
     if let items = schema.items { walk(items, "\(path).items", cardinality: inner, isRoot: false) }
     if let values = schema.additionalProperties, values != .any {
       walk(values, "\(path).additionalProperties", cardinality: inner, isRoot: false)
@@ -135,7 +137,7 @@ struct DefinitionSchemaCheck {
   // MARK: Rules
 
   private mutating func check(
-    _ rule: ValidationRule, _ schema: Schema, _ path: String, _ cardinality: UInt64, isRoot: Bool
+    _ rule: ValidationRule, _ schema: Schema, _ path: String, _ cardinality: UInt64?, isRoot: Bool
   ) {
     if rule.rule.trimmingSpaces().isEmpty {
       causes.append(.required("\(path).rule", "rule is not specified"))
@@ -159,6 +161,8 @@ struct DefinitionSchemaCheck {
       causes.append(
         .invalid("\(path).optionalOldSelf", true, "may not be set if oldSelf is not used in rule"))
     }
+    // Below a list without a bound, as many as fit into a request.
+    let cardinality = cardinality ?? UInt64(CELType.largestRequest / (schema.leastLength + 1))
     do throws(CompiledRule.Failure) {
       let compiled = try CompiledRule(rule, schema, isRoot: isRoot).get()
       charge(compiled.expression.cost, "\(path).rule", cardinality)
@@ -186,8 +190,9 @@ struct DefinitionSchemaCheck {
   private mutating func total(_ path: String) {
     let total = costs.reduce(UInt64(0)) { $0.saturating(plus: $1.cost) }
     guard total > Self.totalCostLimit else { return }
-    // The four dearest rules are named.
-    for (field, _) in costs.sorted(by: { $0.cost > $1.cost }).prefix(4) {
+    // The four dearest rules are named, where they matter.
+    let dear = costs.filter { $0.cost > Self.totalCostLimit / 100 }.sorted { $0.cost > $1.cost }
+    for (field, _) in dear.prefix(4) {
       causes.append(
         .forbidden(field, "contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema"))
     }
