@@ -22,7 +22,7 @@ enum BuiltInKinds {
   }
 
   private static func kind(
-    _ group: String, _ version: String = "v1", _ name: String, _ plural: String, short: [String] = [],
+    _ group: String, _ name: String, _ plural: String, version: String = "v1", short: [String] = [],
     categories: [String] = [], cluster: Bool = false, verbs: [String] = ServedKind.allVerbs, _ parts: [Part] = []
   ) -> ServedKind {
     ServedKind(
@@ -92,7 +92,8 @@ enum BuiltInKinds {
       "apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions", short: ["crd", "crds"],
       categories: ["api-extensions"], cluster: true, [status("CustomResourceDefinition")]),
     kind(
-      "autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", short: ["hpa"], categories: ["all"],
+      "autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers", version: "v2", short: ["hpa"],
+      categories: ["all"],
       [status("HorizontalPodAutoscaler")]),
     kind("batch", "Job", "jobs", categories: ["all"], [status("Job")]),
     kind("coordination.k8s.io", "Lease", "leases"),

@@ -7,7 +7,6 @@ enum Reviews {
     kind("authentication.k8s.io", "SelfSubjectReview", "selfsubjectreviews"),
     kind("authorization.k8s.io", "LocalSubjectAccessReview", "localsubjectaccessreviews", namespaced: true),
     kind("authorization.k8s.io", "SelfSubjectAccessReview", "selfsubjectaccessreviews"),
-    kind("authorization.k8s.io", "SelfSubjectRulesReview", "selfsubjectrulesreviews"),
     kind("authorization.k8s.io", "SubjectAccessReview", "subjectaccessreviews"),
   ]
 

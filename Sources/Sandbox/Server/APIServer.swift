@@ -20,6 +20,7 @@ final class APIServer: Sendable {
   let store: Store
   let kinds: Kinds
   let clock: SandboxClock
+  let tokens = Tokens()
   private let generator: Mutex<any RandomNumberGenerator & Sendable>
 
   /// - Parameters:
@@ -51,6 +52,7 @@ final class APIServer: Sendable {
     let user = try user(of: request)
     switch RequestTarget(path: request.path) {
     case .other(let segments):
+      try authorize(path: request.path, user, store.state)
       return try discovery(request, segments)
     case .resource(let target):
       return try resource(request, target, user)
@@ -65,7 +67,7 @@ final class APIServer: Sendable {
     guard kinds.isServed(group: target.group, version: target.version, state: state) else {
       return .text(404, "404 page not found\n")
     }
-    if let review = try review(request, target, user, state) { return review }
+    if let answer = try review(request, target, user, state) { return answer }
     guard let kind = kinds.kind(group: target.group, version: target.version, plural: target.plural, state: state)
     else {
       throw Refusal.unknownResource

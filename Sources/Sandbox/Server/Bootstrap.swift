@@ -6,6 +6,30 @@ extension APIServer {
     for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
       plant(["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]], .namespaces)
     }
+    let nodes = ResourceType(kind: "Node", plural: "nodes", namespaced: false)
+    plant(
+      [
+        "apiVersion": "v1", "kind": "Node",
+        "metadata": ["name": "n1", "labels": ["kubernetes.io/hostname": "n1", "kubernetes.io/os": "linux"]],
+        "status": [
+          "conditions": [
+            [
+              "type": "Ready", "status": "True", "reason": "Simulated", "message": "the sandbox runs pods in name only",
+              "lastHeartbeatTime": .string(Timestamp(now).description),
+              "lastTransitionTime": .string(Timestamp(now).description),
+            ]
+          ],
+          "nodeInfo": ["kubeletVersion": "v1.36.2"],
+        ],
+      ], nodes)
+    let rbac = "rbac.authorization.k8s.io"
+    plant(
+      [
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": ["name": "cluster-admin"],
+        "rules": [
+          ["apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]], ["nonResourceURLs": ["*"], "verbs": ["*"]],
+        ],
+      ], ResourceType(group: rbac, kind: "ClusterRole", plural: "clusterroles", namespaced: false))
   }
 
   /// Creates an object that the server begins with.
@@ -18,8 +42,7 @@ extension APIServer {
     let options = WriteOptions(fieldManager: "kube-apiserver")
     // What the server begins with is valid; were it not, it would be missing, and the first test would say so.
     _ = try? store.write { state throws(Status) in
-      var decoded = object
-      KindRules.normalize(&decoded, kind)
+      let decoded = try KindRules.decode(RequestBody(object), &call, options)
       return try self.create(decoded, &call, options, in: &state)
     }
   }

@@ -20,7 +20,20 @@ extension APIServer {
     }
   }
 
-  private func establish(_ definition: JSON, in state: inout StoreState) {}
+  /// Compares the names with those of other definitions, which the real server does a moment after the write.
+  private func establish(_ definition: JSON, in state: inout StoreState) {
+    var accepted = DefinitionStatus.accepted(
+      definition, among: state.objects(Kinds.definitions), now: Timestamp(now))
+    DefinitionStatus.recordStoredVersion(&accepted)
+    guard accepted != definition else { return }
+    let wasEstablished = kinds.kinds(of: definition).isEmpty == false
+    let stored = state.put(accepted, in: Kinds.definitions)
+    if !wasEstablished, let group = stored[path: ["spec", "group"]]?.string,
+      let plural = stored[path: ["spec", "names", "plural"]]?.string
+    {
+      state.begin(StoredResource(group: group, plural: plural))
+    }
+  }
 
   private func removeInstances(of definition: JSON, in state: inout StoreState) {
     guard let group = definition[path: ["spec", "group"]]?.string,

@@ -44,7 +44,7 @@ extension APIServer {
     }
     var admission = Admission(
       call, WriteOptions(fieldManager: ""), operation: .delete, old: call.kind.shown(live), state)
-    try admission.validate(.null)
+    try admission.validate(nil)
 
     var object = live
     Strategy.markFinalizers(&object, options.propagation, call.kind)

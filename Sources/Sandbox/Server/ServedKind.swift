@@ -37,20 +37,28 @@ struct ServedKind: Sendable {
 
 /// What only custom resources have.
 struct CustomKind: Sendable {
+  var resource: CustomResource
   /// The `apiVersion` under which objects are stored.
   var storageVersion: String
-  var scale: ScalePaths?
+  /// The definition is going: nothing new is created.
+  var isTerminating: Bool
+
+  var scale: ScalePaths? {
+    resource.scale.map {
+      ScalePaths(replicas: $0.replicas, statusReplicas: $0.statusReplicas, selector: $0.selector ?? [])
+    }
+  }
   /// `additionalPrinterColumns`, as they are in the definition.
-  var printerColumns: [JSON]
-  /// JSON paths that field selectors may use, without the first dot.
-  var selectableFields: [String]
+  var printerColumns: [JSON] { resource.columns }
+  var selectableFields: [String] { resource.selectableFields }
 }
 
 /// Where an object keeps what its subresource `scale` shows.
 struct ScalePaths: Sendable, Hashable {
   var replicas: [String]
   var statusReplicas: [String]
-  /// A label selector in text form; `nil` for built-in kinds, whose `spec.selector` is rendered.
+  /// A label selector in text form; empty where there is none, `nil` for built-in kinds, whose `spec.selector` is
+  /// rendered.
   var selector: [String]?
 
   static let workload = ScalePaths(

@@ -3,7 +3,7 @@ import KubernetesAPI
 
 /// What the built-in kinds do of their own when they are written or deleted.
 enum Strategy {
-  static let customResourceCleanup = "customresourcecleanup.apiextensions.k8s.io"
+  static let customResourceCleanup = DefinitionStatus.cleanupFinalizer
 
   /// Before a new object is validated.
   /// - Parameter allocate: gives a cluster IP that is free.
@@ -30,7 +30,7 @@ enum Strategy {
     case ("", "pods"):
       preparePod(&object)
     case ("apiextensions.k8s.io", "customresourcedefinitions"):
-      object["status"] = nil
+      object["status"] = DefinitionStatus.initial(object)
     default: break
     }
   }
@@ -66,6 +66,8 @@ enum Strategy {
       object = old
       object["status"] = status
       object[path: ["metadata", "managedFields"]] = managed
+    case ("apiextensions.k8s.io", "customresourcedefinitions"):
+      object["status"] = old["status"]
     case _ where isStatus:
       object["spec"] = old["spec"]
     case ("", "namespaces"):
@@ -217,18 +219,7 @@ enum Strategy {
 
   static func markTerminating(_ object: inout JSON, _ kind: ServedKind, now: Date) {
     if kind.type == .namespaces { object[path: ["status", "phase"]] = "Terminating" }
-    if isDefinition(kind) {
-      var conditions = object[path: ["status", "conditions"]]?.array ?? []
-      guard !conditions.contains(where: { $0["type"]?.string == "Terminating" }) else { return }
-      conditions.append(
-        [
-          "type": "Terminating", "status": "True", "lastTransitionTime": .string(Timestamp(now).description),
-          "reason": "InstanceDeletionPending",
-          "message":
-            "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
-        ])
-      object[path: ["status", "conditions"]] = .array(conditions)
-    }
+    if isDefinition(kind) { object = DefinitionStatus.terminating(object, now: Timestamp(now)) }
   }
 }
 

@@ -77,7 +77,8 @@ extension APIServer {
   // MARK: Scale
 
   private func scale(_ call: inout Call) throws(Status) -> ServerResponse {
-    guard let paths = call.kind.custom.map(\.scale) ?? .workload else { throw Refusal.unknownResource }
+    let custom = call.kind.custom
+    guard let paths = custom == nil ? .workload : custom?.scale else { throw Refusal.unknownResource }
     if call.request.method == "GET" {
       guard let stored = store.state.object(call.kind.stored, call.key) else {
         throw Refusal.notFound(call.type, call.target.name)
@@ -149,7 +150,7 @@ extension APIServer {
     if let replicas = object[path: paths.replicas]?.int, replicas != 0 { spec["replicas"] = JSON(replicas) }
     var status: JSON = ["replicas": JSON(object[path: paths.statusReplicas]?.int ?? 0)]
     if let path = paths.selector {
-      status["selector"] = object[path: path].flatMap { $0.string.map(JSON.string) }
+      status["selector"] = path.isEmpty ? nil : object[path: path].flatMap { $0.string.map(JSON.string) }
     } else if let selector = object[path: ["spec", "selector"]] {
       status["selector"] = .string(SelectorText.render(selector))
     }
