@@ -61,7 +61,9 @@ final class CurlTransfer {
     curl_easy_pause(easy, CURLPAUSE_CONT)
   }
 
-  /// The connection may be dead, so nobody shall use it after this transfer, unless others are on it.
+  /// Nobody shall use the connection after this transfer, unless others are on it: it may be dead, or, where an HTTP/2
+  /// stream ends early, short of flow control. (libcurl 7.88 never gives back the window that such a stream's late bytes
+  /// took, and after 32 MiB of them the connection stands still.)
   func distrustConnection() {
     curl_shim_set_long(easy, CURLOPT_FORBID_REUSE, 1)
   }
@@ -78,6 +80,7 @@ final class CurlTransfer {
       return Int(CURL_WRITEFUNC_PAUSE)
     case .refuse:
       // Fewer than offered ends the transfer.
+      distrustConnection()
       return 0
     }
   }

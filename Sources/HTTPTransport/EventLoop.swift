@@ -53,7 +53,9 @@ final class EventLoop {
     case .resume(let exchange):
       transfers[ObjectIdentifier(exchange)]?.resume()
     case .abandon(let exchange):
-      if let transfer = transfers[ObjectIdentifier(exchange)] { retire(transfer, nil) }
+      guard let transfer = transfers[ObjectIdentifier(exchange)] else { return }
+      transfer.distrustConnection()
+      retire(transfer, nil)
     }
   }
 

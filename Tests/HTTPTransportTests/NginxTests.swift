@@ -47,6 +47,22 @@ import Testing
     }
   }
 
+  @Test("an HTTP/2 connection on which a request timed out is not used again")
+  func distrust() async throws {
+    let nginx = try Nginx.current
+    try await withTransport(try nginx.configuration()) { transport async throws in
+      let first = try await transport.send(HTTPRequest(.get, nginx.url + "/echo"))
+      let same = try await transport.send(HTTPRequest(.get, nginx.url + "/echo"))
+      #expect(first.header("x-connection") == same.header("x-connection"))
+      let error = try await failure {
+        try await transport.send(HTTPRequest(.get, nginx.url + "/hang", timeout: .milliseconds(100)))
+      }
+      #expect(error.kind == "timedOut")
+      let later = try await transport.send(HTTPRequest(.get, nginx.url + "/echo"))
+      #expect(first.header("x-connection") != later.header("x-connection"))
+    }
+  }
+
   @Test("a client certificate from memory is shown")
   func clientCertificate() async throws {
     let nginx = try Nginx.current
@@ -161,12 +177,29 @@ import Testing
     let nginx = try Nginx.current
     let relay = try RawServer { Relay.run($0, port: nginx.port) }
     try await withTransport(try nginx.configuration()) { transport async throws in
+      let large = HTTPRequest(.get, "https://127.0.0.1:\(relay.port)/large", timeout: nil, lane: .watch)
+      let other = try await transport.stream(large)
+      _ = try await transport.stream(large).status
+      var total = 0
+      for try await piece in other.body { total += piece.count }
+      #expect(total == Nginx.largeBody)
+      #expect(relay.counts.value.accepted == 1)
+    }
+  }
+
+  @Test("an HTTP/2 connection whose only stream was dropped in the middle is closed, for its flow control may be off")
+  func droppedAlone() async throws {
+    let nginx = try Nginx.current
+    let relay = try RawServer { Relay.run($0, port: nginx.port) }
+    try await withTransport(try nginx.configuration()) { transport async throws in
       let base = "https://127.0.0.1:\(relay.port)"
       _ = try await transport.stream(HTTPRequest(.get, base + "/large", timeout: nil, lane: .watch)).status
-      let response = try await transport.send(HTTPRequest(.get, base + "/echo", lane: .watch))
-      #expect(response.status == 200)
-      #expect(relay.counts.value.accepted == 1)
-      #expect(relay.counts.value.bytesWritten < Nginx.largeBody)
+      await relay.counts.wait { $0.accepted == 1 && $0.open == 0 }
+      let error = try await failure {
+        try await transport.send(HTTPRequest(.get, base + "/large", maxResponseBytes: 1 << 20))
+      }
+      #expect(error.kind == "responseTooLarge")
+      await relay.counts.wait { $0.accepted == 2 && $0.open == 0 }
     }
   }
 

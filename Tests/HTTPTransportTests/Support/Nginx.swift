@@ -18,6 +18,8 @@ final class Nginx: Sendable {
   let mutualPort: Int
   let namedPort: Int
   let oldPort: Int
+  /// Stands behind `/hang` and never answers.
+  private let hanging: RawServer
   private let folder: URL
   private let process: Process
 
@@ -34,6 +36,7 @@ final class Nginx: Sendable {
     let program = try Tool.path("nginx")
     certificates = try Certificates(in: folder)
     (plainPort, port, mutualPort) = (try Sockets.freePort(), try Sockets.freePort(), try Sockets.freePort())
+    hanging = try RawServer { $0.waitForClientToGo() }
     (namedPort, oldPort) = (try Sockets.freePort(), try Sockets.freePort())
 
     let large = folder.appending(path: "large")
@@ -44,12 +47,14 @@ final class Nginx: Sendable {
     try Data(String(repeating: "compress me ", count: 1000).utf8).write(to: folder.appending(path: "text.txt"))
 
     let settings = folder.appending(path: "nginx.conf")
-    try Data(Self.settings(folder, certificates, plainPort, port, mutualPort, namedPort, oldPort).utf8).write(
-      to: settings)
+    try Data(Self.settings(folder, certificates, plainPort, port, mutualPort, namedPort, oldPort, hanging.port).utf8)
+      .write(
+        to: settings)
     process = Process()
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = ["-p", folder.path, "-c", settings.path, "-e", folder.appending(path: "error.log").path]
     process.standardError = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
     try process.run()
     try waitUntilReady()
   }
@@ -74,7 +79,8 @@ final class Nginx: Sendable {
   }
 
   private static func settings(
-    _ folder: URL, _ certificates: Certificates, _ plain: Int, _ port: Int, _ mutual: Int, _ named: Int, _ old: Int
+    _ folder: URL, _ certificates: Certificates, _ plain: Int, _ port: Int, _ mutual: Int, _ named: Int, _ old: Int,
+    _ hanging: Int
   ) -> String {
     func pair(_ pair: Certificates.Pair) -> String {
       "ssl_certificate \(pair.certificate.path); ssl_certificate_key \(pair.key.path);"
@@ -84,7 +90,7 @@ final class Nginx: Sendable {
       add_header X-Protocol $server_protocol always;
       add_header X-Connection $connection always;
       location /echo { return 200 "$request_method $host $http_host $ssl_client_s_dn"; }
-      location /moved { return 302 /echo; }
+      location /hang { proxy_pass http://127.0.0.1:\(hanging); }
       """
     return """
       daemon off; worker_processes 1; pid \(folder.path)/pid; error_log \(folder.path)/error.log;
