@@ -21,6 +21,7 @@ final class APIServer: Sendable {
   let kinds: Kinds
   let clock: SandboxClock
   let tokens = Tokens()
+  let openAPIDocuments = OpenAPIDocuments()
   private let generator: Mutex<any RandomNumberGenerator & Sendable>
 
   /// - Parameters:

@@ -52,7 +52,10 @@ enum KindRules {
   static func decode(_ body: RequestBody, _ call: inout Call, _ options: WriteOptions) throws(Status) -> JSON {
     var object = body.value
     let type = call.type
-    try checkKind(&object, type)
+    // A custom resource of another kind is refused by its validation.
+    if !call.kind.isCustom || object.kind.isEmpty || object.apiVersion.isEmpty || object.apiVersion != type.apiVersion {
+      try checkKind(&object, type)
+    }
     return try decode(object, duplicates: body.duplicates, &call, options) { strict, detail in
       Refusal.badRequest(
         "\(type.kind) in version \"\(type.version)\" cannot be handled as a \(type.kind): "
@@ -115,7 +118,18 @@ enum KindRules {
     let unknown = FieldValidation.check(object, schema: kind.schema)
     var normal = Normalization.normalized(object, kind.schema)
     BuiltIns.applyDefaults(&normal, kind.type)
+    applyObjectDefaults(&normal, kind.type)
     return (normal, unknown)
+  }
+
+  /// Defaults that objects have and templates of them have not.
+  private static func applyObjectDefaults(_ object: inout JSON, _ type: ResourceType) {
+    if type == .pods, object["spec"] != nil, object[path: ["spec", "enableServiceLinks"]] == nil {
+      object[path: ["spec", "enableServiceLinks"]] = true
+    }
+    if type == .namespaces, !object.name.isEmpty {
+      object[path: ["metadata", "labels", "kubernetes.io/metadata.name"]] = .string(object.name)
+    }
   }
 
   // MARK: Changing
@@ -142,8 +156,18 @@ enum KindRules {
 
   /// The object with managedFields after a write that is no apply.
   static func manage(_ object: JSON, old: JSON?, _ call: Call, _ options: WriteOptions) -> JSON {
-    ManagedFields.update(
+    var managed = ManagedFields.update(
       object, old: old, by: writer(call, options), schema: call.kind.schema, skeleton: skeleton(call.kind))
+    guard call.target.subresource == "scale", let entries = managed.managedFields?.array else { return managed }
+    // The real server loses the time on the way through Scale.
+    managed.managedFields = .array(
+      entries.map { entry in
+        guard entry["subresource"]?.string == "scale" else { return entry }
+        var entry = entry
+        entry["time"] = nil
+        return entry
+      })
+    return managed
   }
 
   private static func writer(_ call: Call, _ options: WriteOptions) -> ManagedFields.Writer {
@@ -166,7 +190,16 @@ enum KindRules {
       try custom.resource.validate(object, old: old)
       return
     }
-    try BuiltIns.validate(object, old: old, type: call.type, subresource: call.target.subresource)
+    do throws(Status) {
+      try BuiltIns.validate(object, old: old, type: call.type, subresource: call.target.subresource)
+    } catch {
+      guard call.type.group == "events.k8s.io" else { throw error }
+      // Faults of Events are reported as those of the core group, whichever way they came.
+      var status = error
+      status.details?.group = nil
+      status.message = status.message?.replacing("Event.events.k8s.io", with: "Event", maxReplacements: 1)
+      throw status
+    }
     if call.type.group == "apiextensions.k8s.io", call.target.subresource.isEmpty {
       try DefinitionValidation.validate(object, old: old)
     }

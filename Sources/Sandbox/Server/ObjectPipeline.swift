@@ -96,7 +96,9 @@ extension APIServer {
 
     try Strategy.prepareForUpdate(&object, old: old, call)
     object = Metadata.preservingSystemFields(object, old: old)
-    if GenerationRule.of(call.kind).isBumped(from: old, to: object, call.kind) {
+    if GenerationRule.of(call.kind).isBumped(
+      from: old, to: object, call.kind, subresource: call.target.subresource)
+    {
       object[path: ["metadata", "generation"]] = JSON(old.generation + 1)
     }
     try Metadata.validateUpdate(object, old: old, call.type)
@@ -168,7 +170,7 @@ extension APIServer {
       // Built-in kinds can be replaced whatever their version is.
       if call.kind.isCustom, isReplacement {
         throw Refusal.invalid(
-          call.type, call.target.name,
+          kind: call.type.plural, group: call.type.group, name: call.target.name,
           [Refusal.invalidValue("metadata.resourceVersion", 0, "must be specified for an update")])
       }
       object[path: ["metadata", "resourceVersion"]] = .string(old.resourceVersion)

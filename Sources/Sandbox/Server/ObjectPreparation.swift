@@ -25,20 +25,19 @@ enum GenerationRule: Sendable, Equatable {
     }
   }
 
-  func isBumped(from old: JSON, to new: JSON, _ kind: ServedKind) -> Bool {
-    switch self {
+  /// - Parameter subresource: what is written; only the object itself and its scale count.
+  func isBumped(from old: JSON, to new: JSON, _ kind: ServedKind, subresource: String) -> Bool {
+    guard subresource.isEmpty || subresource == "scale" else { return false }
+    return switch self {
     case .none: false
     case .spec: old["spec"] != new["spec"]
-    case .specOrAnnotations: old["spec"] != new["spec"] || (new.annotations != old.annotations && isMain(old, new))
+    case .specOrAnnotations: old["spec"] != new["spec"] || new.annotations != old.annotations
     case .contentOrLabels: Self.content(old) != Self.content(new) || old.labels != new.labels
     case .content:
       Self.content(old, withStatus: !kind.hasStatusSubresource)
         != Self.content(new, withStatus: !kind.hasStatusSubresource)
     }
   }
-
-  /// A write of the status subresource, which may bring annotations, leaves the generation alone.
-  private func isMain(_ old: JSON, _ new: JSON) -> Bool { old["status"] == new["status"] }
 
   private static func content(_ object: JSON, withStatus: Bool = true) -> JSON {
     var object = object

@@ -37,9 +37,15 @@ extension APIServer {
 
   func patchForm(_ call: Call) throws(Status) -> PatchForm {
     let type = MediaTypes.parse(call.request.header("Content-Type") ?? "").type
-    guard let form = PatchForm(rawValue: type), form != .strategic || !call.kind.isCustom else {
+    guard let form = PatchForm(rawValue: type) else {
       throw Status(
         code: 415, reason: "UnsupportedMediaType", message: "415: Unsupported Media Type", details: .init())
+    }
+    guard form != .strategic || !call.kind.isCustom else {
+      throw Status(
+        code: 415, reason: "UnsupportedMediaType",
+        message: "the body of the request was in an unknown format - accepted media types include: "
+          + [PatchForm.json, .merge, .apply].map(\.rawValue).joined(separator: ", "))
     }
     return form
   }
@@ -85,7 +91,6 @@ extension APIServer {
     }
     try checkIdentity(applied, call)
     applied[path: ["metadata", "name"]] = .string(call.target.name)
-    if call.type.namespaced { applied[path: ["metadata", "namespace"]] = .string(call.target.namespace) }
     return applied
   }
 

@@ -99,7 +99,9 @@ enum Refusal {
 
   /// A 422 with its causes: `Deployment.apps "web" is invalid: …`.
   static func invalid(kind: String, group: String, name: String, _ causes: [Status.Cause]) -> Status {
-    let texts = causes.map { "\($0.field ?? ""): \($0.message ?? "")" }
+    // What is found twice is said once.
+    var seen: Set<String> = []
+    let texts = causes.map { "\($0.field ?? ""): \($0.message ?? "")" }.filter { seen.insert($0).inserted }
     let list = texts.count == 1 ? texts[0] : "[\(texts.joined(separator: ", "))]"
     let qualifiedKind = group.isEmpty ? kind : "\(kind).\(group)"
     return Status(

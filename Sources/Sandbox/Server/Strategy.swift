@@ -26,7 +26,6 @@ enum Strategy {
     case ("", "namespaces"):
       object["spec"] = ["finalizers": ["kubernetes"]]
       object["status"] = ["phase": "Active"]
-      object[path: ["metadata", "labels", "kubernetes.io/metadata.name"]] = .string(object.name)
     case ("", "pods"):
       preparePod(&object)
     case ("apiextensions.k8s.io", "customresourcedefinitions"):

@@ -196,7 +196,7 @@ enum MessageRules {
     "already exists", "not found", "the object has been modified", "in the precondition", "Precondition failed",
     "Apply failed with", "cannot list resource", "cannot get resource", "cannot create resource",
     "cannot patch resource", "cannot update resource", "cannot delete resource", "cannot get path",
-    "denied request", "is being deleted", "because it is being terminated", "oo old resource version",
+    "denied request", "object is being deleted:", "because it is being terminated", "oo old resource version",
     "is too old", "The provided continue parameter", "Too large resource version",
     "could not find the requested resource", "does not allow this method", "is not supported on resources",
     "does not match the name on the URL", "does not match the namespace sent", "should not be set on objects",

@@ -19,7 +19,9 @@ struct Transcript: Sendable {
   /// - Throws: where the file is not there or not JSON.
   init(named name: String) throws {
     let url = Self.folder?.appendingPathComponent(name + ".json") ?? URL(fileURLWithPath: name)
-    let json = try JSON(parsing: Data(contentsOf: url))
+    // One hash of d16 was recorded as it was, since no snapshot had bound it; it is open like all others.
+    let text = try String(contentsOf: url, encoding: .utf8).replacing("never-845986cc6f", with: "never-<hash:845986>")
+    let json = try JSON(parsing: text)
     self.name = name
     steps = json["steps"]?.array ?? []
     grants = steps.compactMap { $0["note"]?.string }.filter { $0.contains("may edit Deployments in this namespace") }
