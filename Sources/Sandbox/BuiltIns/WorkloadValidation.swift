@@ -50,7 +50,7 @@ enum WorkloadValidation {
     }
     let template = spec["template"] ?? .emptyObject
     let labels = template.labels
-    let matches = selector.flatMap { try? $0.decode(LabelSelector.self) }?.matches(labels) ?? false
+    let matches = selector.flatMap { try? $0.decode(KubernetesAPI.LabelSelector.self) }?.matches(labels) ?? false
     if !matches {
       causes.append(
         .init(
