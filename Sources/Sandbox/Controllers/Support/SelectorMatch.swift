@@ -9,7 +9,7 @@ enum SelectorMatch {
     guard selector["matchExpressions"] != nil else {
       return matches(map: selector["matchLabels"]?.strings ?? [:], labels: labels)
     }
-    guard let selector = try? selector.decode(LabelSelector.self), !selector.isEmpty else { return false }
+    guard let selector = try? selector.decode(KubernetesAPI.LabelSelector.self), !selector.isEmpty else { return false }
     return selector.matches(labels)
   }
 
