@@ -1,18 +1,8 @@
 import KubernetesAPI
 
-/// The life of a CustomResourceDefinition: what the server fills in, accepts and reports.
+/// The life of a CustomResourceDefinition: what the server accepts and reports.
 enum DefinitionStatus {
   static let cleanupFinalizer = "customresourcecleanup.apiextensions.k8s.io"
-
-  /// What a new or changed definition gets: names derived from its kind, no conversion, a status to start from.
-  static func applyDefaults(_ crd: inout JSON) {
-    var names = crd[path: ["spec", "names"]] ?? .emptyObject
-    let kind = names["kind"]?.string ?? ""
-    if (names["singular"]?.string ?? "").isEmpty { names["singular"] = .string(kind.lowercased()) }
-    if (names["listKind"]?.string ?? "").isEmpty { names["listKind"] = .string("\(kind)List") }
-    crd[path: ["spec", "names"]] = names
-    if crd[path: ["spec", "conversion"]] == nil { crd[path: ["spec", "conversion"]] = ["strategy": "None"] }
-  }
 
   /// The status of a definition that was just created.
   static func initial(_ crd: JSON) -> JSON {

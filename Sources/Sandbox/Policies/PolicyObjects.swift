@@ -1,45 +1,7 @@
 import KubernetesAPI
 
-/// The four kinds of `admissionregistration.k8s.io/v1` as objects: their defaults, and what is refused in them.
+/// The four kinds of `admissionregistration.k8s.io/v1` as objects: what is refused in them.
 enum PolicyObjects {
-  static let kinds: Set<String> = [
-    "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy",
-    "ValidatingAdmissionPolicyBinding",
-  ]
-
-  static func applyDefaults(_ object: inout JSON) {
-    switch object.kind {
-    case "MutatingAdmissionPolicy", "ValidatingAdmissionPolicy":
-      if object[path: ["spec", "failurePolicy"]] == nil { object[path: ["spec", "failurePolicy"]] = "Fail" }
-      fill(&object, ["spec", "matchConstraints"])
-      if object.kind == "ValidatingAdmissionPolicy", object["status"] == nil { object["status"] = .emptyObject }
-    case "MutatingAdmissionPolicyBinding", "ValidatingAdmissionPolicyBinding":
-      fill(&object, ["spec", "matchResources"])
-      if object[path: ["spec", "paramRef"]] != nil,
-        object[path: ["spec", "paramRef", "parameterNotFoundAction"]] == nil
-      {
-        object[path: ["spec", "paramRef", "parameterNotFoundAction"]] = "Deny"
-      }
-    default: break
-    }
-  }
-
-  private static func fill(_ object: inout JSON, _ path: [String]) {
-    guard var match = object[path: path], match != .null else { return }
-    for key in ["namespaceSelector", "objectSelector"] where match[key] == nil { match[key] = .emptyObject }
-    if match["matchPolicy"] == nil { match["matchPolicy"] = "Equivalent" }
-    for key in ["resourceRules", "excludeResourceRules"] {
-      guard let rules = match[key]?.array else { continue }
-      match[key] = .array(
-        rules.map { rule in
-          var rule = rule
-          if rule["scope"] == nil { rule["scope"] = "*" }
-          return rule
-        })
-    }
-    object[path: path] = match
-  }
-
   /// - Throws: 422 with all causes.
   static func validate(_ object: JSON) throws(Status) {
     let causes = causes(object)

@@ -289,26 +289,6 @@ struct PolicyObjectTests {
     PolicyObjects.causes(object).map { "\($0.field ?? "") \($0.reason ?? "")" }
   }
 
-  @Test("defaults are those of the real server")
-  func defaults() {
-    var object = policy(["matchConstraints": match, "validations": [["expression": "true"]]])
-    PolicyObjects.applyDefaults(&object)
-    #expect(
-      object["spec"] == [
-        "failurePolicy": "Fail", "validations": [["expression": "true"]],
-        "matchConstraints": [
-          "matchPolicy": "Equivalent", "namespaceSelector": [:], "objectSelector": [:],
-          "resourceRules": [
-            [
-              "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"],
-              "scope": "*",
-            ]
-          ],
-        ],
-      ])
-    #expect(object["status"] == [:])
-  }
-
   @Test("an expression that does not compile is refused where it stands")
   func compilation() {
     func expressions(_ expression: String) -> [String] {
