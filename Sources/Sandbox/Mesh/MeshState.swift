@@ -39,8 +39,9 @@ struct MeshState: Sendable {
 
   /// Brings the mesh up to a moment: takes in what changed in the cluster, then sends what the callers send since the
   /// tick before.
-  mutating func tick(_ objects: MeshObjects, now: Date) {
-    observe(objects, now: now)
+  /// - Parameter objects: nil where nothing changed since the tick before.
+  mutating func tick(_ objects: MeshObjects?, now: Date) {
+    if let objects { observe(objects, now: now) }
     while let next = pending.first, next.due <= now {
       effective = next.config
       pending.removeFirst()

@@ -7,6 +7,13 @@ protocol MeshSource: Sendable {
   var now: Date { get }
   /// All namespaces; empty for a kind that is not served.
   func list(_ type: ResourceType) -> [JSON]
+  /// Whether any object of some kinds changed since a version (nil for ever), and the version of now.
+  func changed(_ types: [ResourceType], since version: UInt64?) -> (hasChanged: Bool, version: UInt64?)
+}
+
+extension MeshSource {
+  /// Always, for a source that keeps no versions.
+  func changed(_ types: [ResourceType], since version: UInt64?) -> (hasChanged: Bool, version: UInt64?) { (true, nil) }
 }
 
 /// The sandbox's API as the source.
@@ -15,6 +22,14 @@ struct ClusterMeshSource: MeshSource {
 
   var now: Date { cluster.now }
   func list(_ type: ResourceType) -> [JSON] { cluster.list(type, namespace: nil) }
+
+  func changed(_ types: [ResourceType], since version: UInt64?) -> (hasChanged: Bool, version: UInt64?) {
+    let batch = cluster.changes(after: version)
+    // The version under which a kind is served does not matter.
+    let names = Set(types.map { "\($0.plural).\($0.group)" })
+    let concerns = batch.changes.contains { names.contains("\($0.type.plural).\($0.type.group)") }
+    return (version == nil || concerns, batch.version)
+  }
 }
 
 extension ResourceType {
@@ -28,6 +43,8 @@ struct MeshObjects: Sendable {
   var services: [JSON]
   var slices: [JSON]
   var pods: [JSON]
+
+  static let types: [ResourceType] = [.istioVirtualServices, .services, .endpointSlices, .pods]
 
   init(_ source: some MeshSource) {
     virtualServices = source.list(.istioVirtualServices)
@@ -47,6 +64,8 @@ struct MeshObjects: Sendable {
 /// annotations that steer it.
 final class SimulatedMesh: Sendable {
   private let state: Mutex<MeshState>
+  /// The version of the source that was read last.
+  private let version = Mutex<UInt64?>(nil)
 
   init(settings: MeshSettings = MeshSettings()) {
     state = Mutex(MeshState(settings: settings))
@@ -54,7 +73,10 @@ final class SimulatedMesh: Sendable {
 
   /// Sends what is due since the tick before; the first one only looks around.
   func tick(_ source: some MeshSource) {
-    let (objects, now) = (MeshObjects(source), source.now)
+    let change = source.changed(MeshObjects.types, since: version.withLock { $0 })
+    version.withLock { $0 = change.version }
+    let objects = change.hasChanged ? MeshObjects(source) : nil
+    let now = source.now
     state.withLock { $0.tick(objects, now: now) }
   }
 
