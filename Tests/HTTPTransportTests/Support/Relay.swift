@@ -4,10 +4,14 @@ import Foundation
 enum Relay {
   static func run(_ client: RawServer.Connection, port: Int) {
     guard let server = Sockets.connect(to: port) else { return }
+    let isDone = DispatchSemaphore(value: 0)
     Thread.detachNewThread {
       copy(from: client.socket, to: server) { _ in }
+      isDone.signal()
     }
     copy(from: server, to: client.socket) { count in client.counts.change { $0.bytesWritten += count } }
+    // Neither socket may be closed, and its number used again, while the other thread still has it.
+    isDone.wait()
     close(server)
   }
 
