@@ -63,8 +63,10 @@ extension APIServer {
     let token = "sandbox.\(secret)"
     tokens.add(token, .init(user: user, expires: expires, identity: newUID()), now: call.now)
     let audiences = request[path: ["spec", "audiences"]]?.array.flatMap { $0.isEmpty ? nil : JSON.array($0) }
-    return .json(
-      201,
+    var asked = request
+    asked["apiVersion"] = "authentication.k8s.io/v1"
+    let managed = Reviews.managed(asked, call.request, subresource: "token", now: call.now)
+    var answer: JSON =
       [
         "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1",
         "metadata": [
@@ -76,7 +78,9 @@ extension APIServer {
           "boundObjectRef": request[path: ["spec", "boundObjectRef"]] ?? .null,
         ],
         "status": ["token": .string(token), "expirationTimestamp": .string(Timestamp(expires).description)],
-      ])
+      ]
+    answer.managedFields = managed.managedFields
+    return .json(201, answer)
   }
 
   /// - Returns: `nil` for all other kinds.
@@ -91,6 +95,7 @@ extension APIServer {
     review["kind"] = .string(kind.type.kind)
     review["apiVersion"] = .string(kind.type.apiVersion)
     review["metadata"] = [:]
+    review = Reviews.managed(review, request, now: now)
     switch kind.type.kind {
     case "SelfSubjectReview":
       review["metadata"] = ["creationTimestamp": .string(Timestamp(now).description)]
