@@ -19,7 +19,7 @@ extension PlanReader {
   private static let risks = (Percent("0.0001%") ?? .zero)...(Percent(10) ?? .all)
   private static let rates = (Percent("0.0001%") ?? .zero)...(Percent("99.9999%") ?? .all)
 
-  private mutating func slo(_ spec: SLOSpec, _ field: String) -> SLO? {
+  mutating func slo(_ spec: SLOSpec, _ field: String) -> SLO? {
     name(spec.name, field + ".name", .word)
     exactlyOne(
       [("errorRate", spec.errorRate != nil), ("latency", spec.latency != nil), ("query", spec.query != nil)], field)

@@ -103,7 +103,7 @@ extension RolloutSpec {
 
 extension SLOSpec {
   /// With `$(name)` replaced in every text but the SLO's own name.
-  fileprivate func filled(with values: [String: String]) -> SLOSpec {
+  func filled(with values: [String: String]) -> SLOSpec {
     func fill(_ text: String) -> String { VariableText.fill(text, with: values) }
     func fill(_ bounds: BoundsSpec) -> BoundsSpec { BoundsSpec(min: bounds.min.map(fill), max: bounds.max.map(fill)) }
     return SLOSpec(

@@ -84,33 +84,40 @@ extension RolloutRunStatus {
   }
 
   /// The same, bounded, and as JSON at most `size` bytes: the oldest evidence goes first (queries and notes, then the
-  /// numbers, then the checks that passed, then messages), then whole entries of the timeline. Complexity: O(n) for each
-  /// entry thinned.
+  /// numbers, then the checks that passed, then most of the messages), then whole entries of the timeline. Complexity:
+  /// O(n) in the size of the status.
   public func thinned(to size: Int = StatusBounds.runStatus) -> RolloutRunStatus {
     var copy = bounded()
-    guard copy.size > size else { return copy }
+    var excess = Self.size(of: copy) - size
+    guard excess > 0 else { return copy }
     let thinnings: [(inout StepRecord) -> Void] = [
       { $0.dropTexts() }, { $0.dropNumbers() }, { $0.dropPasses() }, { $0.message = $0.message?.cut(to: 200) },
     ]
+    var entries = copy.timeline ?? []
     for thin in thinnings {
-      for index in (copy.timeline ?? []).indices {
-        if var entry = copy.timeline?[index] {
-          thin(&entry)
-          copy.timeline?[index] = entry
-        }
-        if copy.size <= size { return copy }
+      for index in entries.indices where excess > 0 {
+        let before = Self.size(of: entries[index])
+        thin(&entries[index])
+        excess -= before - Self.size(of: entries[index])
       }
     }
-    for index in (copy.checks ?? []).indices {
-      copy.checks?[index].evidence = nil
-      if copy.size <= size { return copy }
+    var checks = copy.checks ?? []
+    for index in checks.indices where excess > 0 {
+      let before = Self.size(of: checks[index])
+      checks[index].evidence = nil
+      excess -= before - Self.size(of: checks[index])
     }
-    while copy.size > size, copy.timeline?.isEmpty == false { copy.timeline?.removeFirst() }
+    while excess > 0, let first = entries.first {
+      excess -= Self.size(of: first)
+      entries.removeFirst()
+    }
+    copy.timeline = timeline == nil ? nil : entries
+    copy.checks = self.checks == nil ? nil : checks
     return copy
   }
 
   /// In bytes of JSON.
-  private var size: Int { (try? JSON(encoding: self).bytes.count) ?? 0 }
+  private static func size(of value: some Encodable) -> Int { (try? JSON(encoding: value).bytes.count) ?? 0 }
 }
 
 extension [CheckRecord] {

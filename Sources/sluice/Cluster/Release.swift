@@ -1,0 +1,210 @@
+import Foundation
+import KubernetesAPI
+import KubernetesClient
+import RolloutAPI
+import TrafficRouting
+
+/// Takes a Rollout down without the controller, in the order that keeps every caller served: all requests to the stable
+/// Service; the canary's pods away; pins off; all requests to the callers' Services; the generated Services away; the
+/// hold off; the finalizers off. Each part looks first and can be repeated.
+struct Release {
+  var session: Session
+  var rollout: Rollout
+  var deletesRoute: Bool
+  var say: (String) -> Void
+
+  enum Names {
+    static let rollout = "sluice.dev/rollout"
+    static let managed = "sluice.dev/managed"
+    static let held = "sluice.dev/held"
+    static let released = "sluice.dev/released"
+    static let pin = "sluice.dev/pin"
+    static let unpinned = "sluice.dev/unpinned"
+    static let finalizer = "sluice.dev/finalizer"
+    /// What a Deployment that is paused for good got for its deadline.
+    static let endlessDeadline = 2_147_483_647
+  }
+
+  private var name: String { rollout.metadata.name ?? "" }
+  private var client: KubernetesClient { session.client }
+
+  /// - Throws: ``CommandFailure`` where a part cannot be done safely; what was done until then stays.
+  func run() async throws {
+    let plan = try Plan(namespace: session.namespace, name: name, spec: Self.withoutTemplates(rollout.spec))
+    let deployment = try await client.find(.deployments, session.key(plan.workload))
+    let sets = try await client.list(.replicaSets, namespace: session.namespace).items
+    let canaries = sets.filter { Self.isHeldCanary($0, rollout: name, stable: rollout.status?.stable?.replicaSet) }
+    try await route(plan, .split(.stableOnly), unless: deployment == nil || isHandedOver(sets))
+    try await scaleDown(canaries)
+    try await unpin(plan)
+    try await route(plan, .released, unless: false)
+    if deletesRoute { try await deleteRoute(plan) }
+    try await deleteServices()
+    if let deployment { try await letGo(deployment, sets) }
+    try await dropFinalizers()
+  }
+
+  // MARK: - What is decided
+
+  /// The SLOs do not matter here, and their templates may be gone.
+  static func withoutTemplates(_ spec: RolloutSpec) -> RolloutSpec {
+    var copy = spec
+    copy.analysis = nil
+    copy.steps = [StepSpec(pause: PauseSpec())]
+    copy.notify = nil
+    return copy
+  }
+
+  /// A set of this Rollout that the Deployment does not control, is not the stable one, and has pods.
+  static func isHeldCanary(_ set: JSON, rollout: String, stable: String?) -> Bool {
+    let owners = set[path: ["metadata", "ownerReferences"]]?.array ?? []
+    let isControlled = owners.contains { $0["controller"]?.bool == true }
+    let pods = max(set[path: ["spec", "replicas"]]?.int ?? 1, set[path: ["status", "replicas"]]?.int ?? 0)
+    return set.labels[Names.rollout] == rollout && !isControlled && set.name != stable && pods > 0
+  }
+
+  /// The stable set is no longer the Deployment's: a promotion was cut off after the hand-over began.
+  private func isHandedOver(_ sets: [JSON]) -> Bool {
+    guard let stable = sets.first(where: { $0.name == rollout.status?.stable?.replicaSet }) else { return false }
+    return !(stable[path: ["metadata", "ownerReferences"]]?.array ?? []).contains { $0["controller"]?.bool == true }
+  }
+
+  /// Whether ending the hold starts nothing: the template is that of a set with pods that the Deployment controls.
+  static func startsNothing(_ deployment: JSON, _ sets: [JSON]) -> Bool {
+    sets.contains { set in
+      let owners = set[path: ["metadata", "ownerReferences"]]?.array ?? []
+      return owners.contains { $0["uid"]?.string == deployment.uid && $0["controller"]?.bool == true }
+        && (set[path: ["spec", "replicas"]]?.int ?? 1) > 0
+        && Revisions.template(of: set) == Revisions.template(of: deployment)
+    }
+  }
+
+  static func releasePatch(_ deployment: JSON, endsHold: Bool) -> JSON {
+    var annotations: JSON = .emptyObject
+    var patch: JSON = ["metadata": ["labels": [Names.managed: .null]]]
+    if endsHold {
+      annotations[Names.held] = .null
+      annotations[Names.released] = .string(deployment.annotations[Names.held] ?? "")
+      patch["spec"] = ["paused": .null]
+      if deployment[path: ["spec", "progressDeadlineSeconds"]]?.int == Names.endlessDeadline {
+        patch[path: ["spec", "progressDeadlineSeconds"]] = 600
+      }
+      patch[path: ["metadata", "annotations"]] = annotations
+    }
+    return patch
+  }
+
+  // MARK: - What is done
+
+  private func provider(_ plan: Plan) async throws -> IstioProvider? {
+    guard case .istio(let istio) = plan.provider else { return nil }
+    let services = try await client.list(.services, namespace: session.namespace).items
+    // The person who runs this has rights of their own; the operator's allow list guards its rights.
+    let namespaces = istio.gateways.compactMap { gateway in
+      gateway.split(separator: "/").count == 2 ? gateway.split(separator: "/").first.map(String.init) : nil
+    }
+    return try IstioProvider(
+      plan: plan, services: RoutedService.resolve(plan, live: services), revision: "stable",
+      gatewayNamespaces: Set(namespaces))
+  }
+
+  private func route(_ plan: Plan, _ routing: Routing, unless isSkipped: Bool) async throws {
+    guard !isSkipped, let provider = try await provider(plan) else { return }
+    var live: [JSON] = []
+    for object in provider.objects(for: routing) {
+      if let found = try await client.find(object.type, object.key) { live.append(found) }
+    }
+    // What was never routed needs no route now.
+    guard !live.isEmpty else { return }
+    for write in try provider.writes(for: routing, live: live) {
+      switch write {
+      case .create(let object): _ = try await client.create(object.type, object.object)
+      case .replace(let object): _ = try await client.replace(object.type, object.object)
+      }
+    }
+    say(routing == .released ? "all requests go to the callers' Services" : "all requests go to the stable revision")
+  }
+
+  private func deleteRoute(_ plan: Plan) async throws {
+    guard let provider = try await provider(plan) else { return }
+    for object in provider.objects(for: .released) {
+      if try await client.deleteIfPresent(object.type, object.key) {
+        say("deleted \(object.type.kind) \(object.key.name)")
+      }
+    }
+  }
+
+  private func scaleDown(_ sets: [JSON]) async throws {
+    for set in sets {
+      _ = try await client.patch(.replicaSets, set.objectKey, .merge(["spec": ["replicas": 0]]))
+      say("scaled \(set.name) down")
+    }
+    let end = client.time.uptime + .seconds(120)
+    for set in sets {
+      while let live = try await client.find(.replicaSets, set.objectKey),
+        (live[path: ["status", "replicas"]]?.int ?? 0) > 0
+      {
+        guard client.time.uptime < end else {
+          throw CommandFailure(
+            "\(set.name) still has pods after 2m; the rest was not done, repeat it when they are gone")
+        }
+        try await client.time.sleep(for: .milliseconds(500))
+      }
+    }
+  }
+
+  private func unpin(_ plan: Plan) async throws {
+    for service in plan.services {
+      let key = session.key(service.name)
+      guard let live = try await client.find(.services, key), let pin = live.annotations[Names.pin] else { continue }
+      let patch: JSON = [
+        "metadata": ["annotations": [Names.pin: .null, Names.unpinned: .string(pin)]],
+        "spec": ["selector": [Revisions.hashLabel: .null]],
+      ]
+      _ = try await client.patch(.services, key, .merge(patch))
+      say("unpinned Service \(service.name)")
+    }
+  }
+
+  private func deleteServices() async throws {
+    let services = try await client.list(.services, namespace: session.namespace).items
+    for service in services where service.labels[Names.rollout] == name {
+      try await client.deleteIfPresent(.services, service.objectKey)
+      say("deleted Service \(service.name)")
+    }
+  }
+
+  private func letGo(_ deployment: JSON, _ sets: [JSON]) async throws {
+    let isHeld = deployment.annotations[Names.held] != nil
+    let endsHold = isHeld && Self.startsNothing(deployment, sets)
+    _ = try await client.patch(
+      .deployments, deployment.objectKey, .merge(Self.releasePatch(deployment, endsHold: endsHold)))
+    if endsHold {
+      say("released Deployment \(deployment.name)")
+    } else if isHeld {
+      say(
+        "Deployment \(deployment.name) stays paused: its template holds a revision that was rejected or never tested; "
+          + "change the template, or resume it with kubectl")
+    }
+  }
+
+  private func dropFinalizers() async throws {
+    let runs = try await client.list(.rolloutRuns, namespace: session.namespace).items
+      .filter { $0[path: ["spec", "rolloutRef", "name"]]?.string == name }
+    for run in runs { try await dropFinalizer(.rolloutRuns, run) }
+    guard let live = try await client.find(.rollouts, session.key(name)) else { return }
+    // First the deletion, so that a controller that comes back does not begin anew.
+    try await client.deleteIfPresent(.rollouts, live.objectKey)
+    if let live = try await client.find(.rollouts, session.key(name)) { try await dropFinalizer(.rollouts, live) }
+    say("deleted Rollout \(name)")
+  }
+
+  private func dropFinalizer(_ type: ResourceType, _ object: JSON) async throws {
+    let rest = object.finalizers.filter { $0 != Names.finalizer }
+    guard rest.count < object.finalizers.count else { return }
+    let finalizers: JSON = .array(rest.map(JSON.string))
+    _ = try await client.patch(
+      type, object.objectKey,
+      .merge(["metadata": ["finalizers": finalizers, "resourceVersion": .string(object.resourceVersion)]]))
+  }
+}

@@ -1,0 +1,48 @@
+import Foundation
+import KubernetesAPI
+import KubernetesClient
+import RolloutAPI
+
+/// A Rollout and the run that matters now: the one under way, else the newest.
+struct RolloutSnapshot: Sendable, Equatable {
+  var rollout: Rollout
+  var run: RolloutRun?
+}
+
+extension Session {
+  func rollout(_ name: String) async throws -> Rollout {
+    guard let rollout = try await client.find(Rollout.self, key(name)) else {
+      throw CommandFailure("there is no Rollout \(name) in namespace \(namespace); see: sluice get -A")
+    }
+    return rollout
+  }
+
+  func snapshot(_ name: String) async throws -> RolloutSnapshot {
+    let rollout = try await rollout(name)
+    guard let run = rollout.status?.currentRun ?? rollout.status?.lastRun else {
+      return RolloutSnapshot(rollout: rollout)
+    }
+    return RolloutSnapshot(rollout: rollout, run: try await client.find(RolloutRun.self, key(run)))
+  }
+
+  /// The runs of a Rollout, the oldest first.
+  func runs(of rollout: String) async throws -> [RolloutRun] {
+    let list = try await client.list(RolloutRun.self, namespace: namespace)
+    for problem in list.unreadable { Output.note("\(problem)") }
+    let own = list.items.filter { $0.spec.rolloutRef.name == rollout }
+    return own.sorted { left, right in
+      let times = [left, right].map { $0.metadata.creationTimestamp?.date ?? .distantPast }
+      return times[0] == times[1] ? left.metadata.key < right.metadata.key : times[0] < times[1]
+    }
+  }
+
+  /// Whether the stable revision is the one that the Deployment's template holds, both read now: right after a change
+  /// the Rollout's status still speaks of the time before it.
+  func isStableWanted(_ rollout: Rollout) async throws -> Bool {
+    guard let name = rollout.status?.stable?.replicaSet else { return false }
+    guard let deployment = try await client.find(.deployments, key(rollout.spec.workloadRef.name)),
+      let set = try await client.find(.replicaSets, key(name))
+    else { return false }
+    return Revisions.template(of: deployment) == Revisions.template(of: set)
+  }
+}

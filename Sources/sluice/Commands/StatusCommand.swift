@@ -1,0 +1,86 @@
+import ArgumentParser
+import Foundation
+import KubernetesAPI
+import KubernetesClient
+import RolloutAPI
+
+/// How a Rollout stands for a pipeline, and the exit code that says so.
+enum Standing: Int32, Sendable, Equatable {
+  /// What the Deployment's template holds is stable and has all traffic.
+  case settled = 0
+  case rejected = 2
+  case stalled = 3
+  /// Under way, or waiting for something.
+  case unsettled = 4
+  /// A run waits for a person.
+  case paused = 5
+
+  /// - Parameter isStableWanted: whether the stable revision is the one in the Deployment's template.
+  init(_ rollout: Rollout, isStableWanted: Bool) {
+    let status = rollout.status
+    let isObserved = (status?.observedGeneration ?? 0) >= (rollout.metadata.generation ?? 0)
+    switch status?.phase {
+    case .idle: self = isObserved && isStableWanted ? .settled : .unsettled
+    // The template of the rejected revision is still there; another one has not been looked at yet.
+    case .rejected: self = isStableWanted ? .unsettled : .rejected
+    case .stalled: self = isObserved ? .stalled : .unsettled
+    case .paused: self = .paused
+    case .waiting, .running, .deleting, nil: self = .unsettled
+    }
+  }
+}
+
+struct StatusCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status", abstract: "Say how a Rollout stands; with --wait when it has come to an end.",
+    discussion: """
+      Exit codes: 0 the revision in the Deployment has all traffic; 1 the command itself failed; 2 the revision was
+      rejected; 3 stalled, a person must act; 4 not at an end yet, or not within --timeout; 5 a run waits for a person
+      (with --wait only where --exit-on-pause is given).
+      """)
+
+  @Argument(help: "The Rollout.")
+  var rollout: String
+  @Flag(name: .shortAndLong, help: "Wait until it is promoted, rejected or stalled.")
+  var wait = false
+  @Option(help: "How long to wait at most, as 30m or 90s.")
+  var timeout: String = "1h"
+  @Flag(help: "With --wait: a pause for a person is an end too.")
+  var exitOnPause = false
+  @OptionGroup var cluster: ClusterOptions
+
+  func validate() throws {
+    if GoDuration(timeout) == nil {
+      throw ValidationError("--timeout: found \"\(timeout)\", wanted a duration such as 30m or 90s")
+    }
+  }
+
+  func run() async throws {
+    let limit = GoDuration(timeout)?.duration ?? .seconds(3600)
+    let standing = try await cluster.withSession { session in try await follow(session, limit: limit) }
+    if standing != .settled { throw ExitCode(standing.rawValue) }
+  }
+
+  private func follow(_ session: Session, limit: Duration) async throws -> Standing {
+    let time = session.client.time
+    let end = time.uptime + limit
+    var said = ""
+    while true {
+      let snapshot = try await session.snapshot(rollout)
+      let standing = Standing(snapshot.rollout, isStableWanted: try await session.isStableWanted(snapshot.rollout))
+      let line = RolloutPanel.line(snapshot)
+      if line != said { Output.print([line]) }
+      said = line
+      switch standing {
+      case .settled, .rejected, .stalled: return standing
+      case .paused where exitOnPause: return standing
+      case .paused, .unsettled: if !wait { return standing }
+      }
+      guard time.uptime < end else {
+        Output.note("not at an end within \(limit.text)")
+        return .unsettled
+      }
+      try await time.sleep(for: min(.seconds(1), max(.milliseconds(10), end - time.uptime)))
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import KubernetesAPI
+import RolloutAPI
+
+/// The evidence of every decision of a run.
+enum Explanation {
+  static func lines(_ run: RolloutRun, withQueries: Bool = false) -> [String] {
+    let status = run.status
+    let phase = status?.phase ?? .pending
+    var lines = [
+      "run \(run.metadata.name ?? "") of rollout/\(run.spec.rolloutRef.name): \(phase.rawValue)",
+      "  revision \(run.spec.revision), against stable \(run.spec.stable.hash), \(run.spec.demand) replicas at the start",
+    ]
+    if let message = status?.cause?.message ?? status?.message { lines.append("  \(message)") }
+    if let pause = status?.pause {
+      lines.append("  paused (\(pause.kind.rawValue))\(pause.message.map { ": \($0)" } ?? "")")
+    }
+    for record in status?.timeline ?? [] {
+      lines.append("")
+      lines += entry(record, withQueries: withQueries)
+    }
+    let isShown = status?.timeline?.contains { $0.outcome == nil && $0.checks != nil } ?? false
+    if let checks = status?.checks, !checks.isEmpty, !phase.isFinished, !isShown {
+      lines += ["", "now"]
+      lines += checks.flatMap { check($0, withQueries: withQueries) }
+    }
+    return lines
+  }
+
+  private static func entry(_ record: StepRecord, withQueries: Bool) -> [String] {
+    var head: String
+    switch record.kind {
+    case .step: head = "step \(record.step.map(String.init) ?? "?")" + (record.name.map { " (\($0))" } ?? "")
+    case .start: head = "start"
+    case .promotion: head = "promotion"
+    case .abort: head = "abort"
+    }
+    if let title = record.title { head += ": \(title)" }
+    var facts: [String] = []
+    if let start = record.startedAt { facts.append("began \(Timestamp(start.date))") }
+    if let verified = Times.between(record.startedAt?.date, record.verifiedAt?.date) {
+      facts.append("traffic verified after \(verified)")
+    }
+    if let took = Times.between(record.startedAt?.date, record.finishedAt?.date) { facts.append("ended after \(took)") }
+    var lines = [head + (record.outcome.map { " - \($0.rawValue)" } ?? " - under way")]
+    if !facts.isEmpty { lines.append("  " + facts.joined(separator: ", ")) }
+    if let message = record.message { lines.append("  \(message)") }
+    return lines + (record.checks ?? []).flatMap { check($0, withQueries: withQueries) }
+  }
+
+  private static func check(_ check: CheckRecord, withQueries: Bool) -> [String] {
+    let finding = check.finding.map { " (\($0))" } ?? ""
+    var lines = ["  \(RolloutPanel.mark(check.verdict)) \(check.name): \(check.verdict.rawValue)\(finding)"]
+    if let message = check.message { lines.append("      \(message)") }
+    guard let evidence = check.evidence else { return lines }
+    for (name, track) in [("canary", evidence.canary), ("stable", evidence.stable)] {
+      if let track, let text = self.track(track) { lines.append("      \(name): \(text)") }
+    }
+    lines += numbers(evidence).map { "      " + $0 }
+    for note in evidence.notes ?? [] { lines.append("      note: \(note)") }
+    if withQueries {
+      for query in evidence.queries ?? [] { lines.append("      query: \(query)") }
+    }
+    return lines
+  }
+
+  private static func track(_ track: EvidenceRecord.Track) -> String? {
+    var parts: [String] = []
+    if let value = track.value { parts.append("value \(value)") }
+    if let requests = track.requests { parts.append("\(track.bad ?? "?") of \(requests) requests") }
+    if let lower = track.lower, let upper = track.upper { parts.append("rate \(lower) to \(upper)") }
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
+
+  private static func numbers(_ evidence: EvidenceRecord) -> [String] {
+    var lines: [String] = []
+    if let eValue = evidence.eValue, let threshold = evidence.threshold {
+      lines.append("worse than stable: evidence \(eValue), fails at \(threshold)")
+    }
+    if let eValue = evidence.limitEValue, let threshold = evidence.limitThreshold {
+      let limit = evidence.limit.map { " \($0)" } ?? ""
+      lines.append("breaks the limit\(limit): evidence \(eValue), fails at \(threshold)")
+    }
+    if let lower = evidence.ratioLower {
+      lines.append("rate is \(lower) to \(evidence.ratioUpper ?? "any number of") times stable's")
+    }
+    let last = [evidence.window.map { "watched for \($0)" }, evidence.risk.map { "risk of a false abort \($0)" }]
+      .compactMap { $0 }
+    if !last.isEmpty { lines.append(last.joined(separator: ", ")) }
+    return lines
+  }
+}

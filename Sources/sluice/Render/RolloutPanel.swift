@@ -1,0 +1,114 @@
+import Foundation
+import KubernetesAPI
+import RolloutAPI
+
+/// A Rollout with its run, as `get NAME` shows it.
+enum RolloutPanel {
+  /// - Parameter width: of the weight bar, in characters.
+  static func lines(_ snapshot: RolloutSnapshot, now: Date, width: Int = 40) -> [String] {
+    let rollout = snapshot.rollout
+    let status = rollout.status
+    let phase = status?.phase?.rawValue ?? "Unknown"
+    var lines = ["\(rollout.metadata.key)   \(phase)" + (place(snapshot).map { "   \($0)" } ?? "")]
+    if let message = status?.message { lines.append("  \(message)") }
+    lines.append("")
+    lines.append("  canary \(bar(status?.weight ?? 0, width: width)) \(status?.weight ?? 0)%\(extras(snapshot))")
+    lines += tracks(snapshot)
+    if let run = snapshot.run { lines += self.run(run, now: now) }
+    if let rejected = status?.lastRejected, status?.phase == .rejected {
+      lines.append("")
+      lines.append("  rejected \(rejected.hash) by \(rejected.run): \(rejected.message ?? "")")
+      lines.append("  change the Deployment, or: sluice retry \(rollout.metadata.name ?? "")")
+    }
+    return lines
+  }
+
+  /// `step 2 of 5 (tenth)`, while a run is on.
+  static func place(_ snapshot: RolloutSnapshot) -> String? {
+    guard let run = snapshot.run, run.status?.phase?.isFinished != true, let step = run.status?.step else { return nil }
+    let steps = run.spec.plan.steps
+    let name = steps.indices.contains(step - 1) ? steps[step - 1].name.map { " (\($0))" } ?? "" : ""
+    return "step \(step) of \(run.status?.steps ?? steps.count)\(name)"
+  }
+
+  /// Filled up to the weight; a weight above 0 fills at least one place, and only 100 fills all.
+  static func bar(_ weight: Int, width: Int) -> String {
+    let weight = min(100, max(0, weight))
+    var filled = weight * width / 100
+    if weight > 0 { filled = max(1, filled) }
+    if weight < 100 { filled = min(width - 1, filled) }
+    return "[" + String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled) + "]"
+  }
+
+  /// Mirror and routes of the traffic target.
+  private static func extras(_ snapshot: RolloutSnapshot) -> String {
+    guard let run = snapshot.run, run.status?.phase?.isFinished != true,
+      let target = run.status?.traffic.flatMap({ TrafficTarget($0) }), target.mirror != nil || !target.routes.isEmpty
+    else { return "" }
+    let parts = target.description.split(separator: ", ", maxSplits: 1).dropFirst()
+    return parts.isEmpty ? "" : ", \(parts.joined())"
+  }
+
+  private static func tracks(_ snapshot: RolloutSnapshot) -> [String] {
+    let status = snapshot.rollout.status
+    let tracks = [("stable", status?.stable), ("canary", status?.canary)].compactMap { name, revision in
+      revision.map { (name, $0) }
+    }
+    let rows = tracks.map { name, revision in
+      let pods = revision.available.map { "\($0)/\(revision.desired ?? revision.pods ?? 0)" } ?? ""
+      return [name, revision.hash, pods.isEmpty ? "" : pods + " pods", (revision.images ?? []).joined(separator: ", ")]
+    }
+    return Table(header: ["", "", "", ""], rows: rows).lines.dropFirst().map { "  " + $0 }
+  }
+
+  private static func run(_ run: RolloutRun, now: Date) -> [String] {
+    let status = run.status
+    let phase = status?.phase ?? .pending
+    var words = ["  run \(run.metadata.name ?? ""): \(phase.rawValue)"]
+    if let stage = status?.stage { words.append(stage) }
+    if phase.isFinished {
+      if let took = Times.between(status?.startedAt?.date, status?.finishedAt?.date) { words.append("after \(took)") }
+    } else if let since = Times.since(status?.stageSince?.date, now: now) {
+      words.append("for \(since)")
+    }
+    var lines = ["", words.joined(separator: ", ")]
+    if phase.isFinished, phase != .promoted, let message = status?.cause?.message ?? status?.message {
+      lines.append("    \(message)")
+    }
+    lines += checks(status?.checks ?? []).map { "    " + $0 }
+    if let answer = status?.commandMessage { lines.append("    last command: \(answer)") }
+    return lines
+  }
+
+  static func checks(_ checks: [CheckRecord]) -> [String] {
+    let rows = checks.map { [mark($0.verdict), $0.name, $0.verdict.rawValue, $0.message ?? $0.finding ?? ""] }
+    return Array(Table(header: ["", "", "", ""], rows: rows).lines.dropFirst())
+  }
+
+  static func mark(_ verdict: CheckRecord.Verdict) -> String {
+    switch verdict {
+    case .pass: "+"
+    case .fail: "x"
+    case .insufficient: "?"
+    case .unknown: "!"
+    }
+  }
+
+  /// One line for a log, where no terminal redraws: it changes only when something happens.
+  static func line(_ snapshot: RolloutSnapshot) -> String {
+    let status = snapshot.rollout.status
+    var words = [snapshot.rollout.metadata.key.description, status?.phase?.rawValue ?? "Unknown"]
+    if let place = place(snapshot) { words.append(place) }
+    words.append("weight \(status?.weight ?? 0)%")
+    for (name, revision) in [("stable", status?.stable), ("canary", status?.canary)] {
+      guard let revision else { continue }
+      let pods = revision.available.map { " \($0)/\(revision.desired ?? revision.pods ?? 0)" } ?? ""
+      words.append("\(name) \(revision.hash)\(pods)")
+    }
+    if let run = snapshot.run, run.status?.phase?.isFinished != true {
+      if let stage = run.status?.stage { words.append(stage) }
+      for check in run.status?.checks ?? [] { words.append("\(check.name) \(check.verdict.rawValue)") }
+    }
+    return words.joined(separator: ", ") + (status?.message.map { ": \($0)" } ?? "")
+  }
+}

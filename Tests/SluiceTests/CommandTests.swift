@@ -1,0 +1,152 @@
+import Foundation
+import KubernetesAPI
+import KubernetesClient
+import RolloutAPI
+import Testing
+
+@testable import sluice
+
+@Suite struct CommandTests {
+  @Test("a command takes the next number, names the step that was seen, and replaces the last one whole")
+  func command() throws {
+    var run = try #require(try running().run)
+    run.spec.command = RunCommand(action: .pause, reason: "lunch", sequence: 4)
+    run.status?.commandSequence = 4
+    let promote = RunCommandWriter.command(.promote, for: run, reason: nil, requestedBy: "ada")
+    #expect(promote == RunCommand(action: .promote, step: 2, requestedBy: "ada", sequence: 5))
+    #expect(
+      RunCommandWriter.patch(promote, resourceVersion: "77") == [
+        "metadata": ["resourceVersion": "77"],
+        "spec": ["command": ["action": "Promote", "step": 2, "reason": .null, "requestedBy": "ada", "sequence": 5]],
+      ])
+    #expect(RunCommandWriter.command(.abort, for: run, reason: "bad", requestedBy: nil).step == nil)
+  }
+
+  @Test("a command that makes no sense is refused before anything is written")
+  func refused() throws {
+    var run = try #require(try running().run)
+    try RunCommandWriter.check(run, .promote, rollout: "checkout", seen: run)
+    #expect(throws: CommandFailure.self) { try RunCommandWriter.check(run, .retry, rollout: "checkout", seen: nil) }
+    var moved = run
+    moved.status?.step = 3
+    #expect(throws: CommandFailure.self) { try RunCommandWriter.check(moved, .promote, rollout: "checkout", seen: run) }
+    try RunCommandWriter.check(moved, .abort, rollout: "checkout", seen: run)
+    var other = run
+    other.spec.command = RunCommand(action: .abort, requestedBy: "eve", sequence: 1)
+    let clash = #expect(throws: CommandFailure.self) {
+      try RunCommandWriter.check(other, .pause, rollout: "checkout", seen: run)
+    }
+    #expect(clash?.description.contains("by eve (Abort)") == true)
+    run.status?.phase = .promoted
+    let late = #expect(throws: CommandFailure.self) {
+      try RunCommandWriter.check(run, .abort, rollout: "checkout", seen: nil)
+    }
+    #expect(late?.description.contains("sluice undo checkout") == true)
+    run.status?.phase = .aborted
+    try RunCommandWriter.check(run, .retry, rollout: "checkout", seen: nil)
+  }
+
+  static func set(_ name: String, image: String, number: Int?, owner: String = "d", replicas: Int = 0) -> JSON {
+    var set: JSON = [
+      "metadata": ["name": .string(name), "ownerReferences": [["uid": .string(owner), "controller": true]]],
+      "spec": [
+        "replicas": JSON(replicas),
+        "template": [
+          "metadata": ["labels": ["app": "web", "pod-template-hash": .string(name)]],
+          "spec": ["containers": [["name": "web", "image": .string(image)]]],
+        ],
+      ],
+    ]
+    if let number { set[path: ["metadata", "annotations", Revisions.numberAnnotation]] = .string(String(number)) }
+    return set
+  }
+
+  static func deployment(image: String) -> JSON {
+    [
+      "metadata": ["name": "web", "uid": "d", "resourceVersion": "5", "annotations": ["sluice.dev/held": "run-1"]],
+      "spec": [
+        "template": [
+          "metadata": ["labels": ["app": "web"]], "spec": ["containers": [["name": "web", "image": .string(image)]]],
+        ]
+      ],
+    ]
+  }
+
+  @Test("an undo goes to the stable revision during a run, else to the newest other one, else to the number given")
+  func undo() throws {
+    let sets = [
+      Self.set("a", image: "v1", number: 1), Self.set("b", image: "v2", number: 2),
+      Self.set("c", image: "v3", number: 3), Self.set("x", image: "v9", number: 9, owner: "another"),
+    ]
+    let held = Self.deployment(image: "v3")
+    #expect(try Revisions.earlier(than: held, among: sets, stable: "a").set == "a")
+    #expect(try Revisions.earlier(than: held, among: sets, stable: "c").set == "b")
+    #expect(try Revisions.earlier(than: held, among: sets, stable: nil, number: 1).set == "a")
+    let earlier = try Revisions.earlier(than: held, among: sets, stable: "c")
+    #expect(earlier.template.labels == ["app": "web"])
+    #expect(
+      UndoCommand.patch(held, to: earlier.template).body
+        == [
+          ["op": "replace", "path": "/metadata/resourceVersion", "value": "5"],
+          ["op": "replace", "path": "/spec/template", "value": earlier.template.json],
+        ])
+    #expect(throws: CommandFailure.self) { try Revisions.earlier(than: held, among: sets, stable: nil, number: 9) }
+    #expect(throws: CommandFailure.self) { try Revisions.earlier(than: held, among: sets, stable: nil, number: 3) }
+    #expect(throws: CommandFailure.self) { try Revisions.earlier(than: held, among: [sets[2]], stable: nil) }
+  }
+
+  @Test("a restart writes the annotation that kubectl writes")
+  func restart() throws {
+    let time = try #require(Timestamp("2026-01-01T12:00:00Z"))
+    #expect(
+      RestartCommand.patch(at: time)[path: ["spec", "template", "metadata", "annotations"]]
+        == ["kubectl.kubernetes.io/restartedAt": "2026-01-01T12:00:00Z"])
+  }
+
+  @Test("a Rollout that is idle has settled only when its stable revision is the one that is wanted")
+  func standing() throws {
+    var rollout = try running().rollout
+    func standing(_ phase: RolloutPhase, wanted: Bool) -> Standing {
+      rollout.status?.phase = phase
+      return Standing(rollout, isStableWanted: wanted)
+    }
+    #expect(standing(.idle, wanted: true) == .settled)
+    #expect(standing(.idle, wanted: false) == .unsettled)
+    #expect(standing(.rejected, wanted: false) == .rejected)
+    #expect(standing(.rejected, wanted: true) == .unsettled)
+    #expect(standing(.stalled, wanted: false) == .stalled)
+    #expect(standing(.paused, wanted: false) == .paused)
+    #expect(standing(.running, wanted: true) == .unsettled)
+    rollout.metadata.generation = 2
+    #expect(standing(.idle, wanted: true) == .unsettled)
+    #expect([Standing.settled, .rejected, .stalled, .unsettled, .paused].map(\.rawValue) == [0, 2, 3, 4, 5])
+  }
+
+  @Test("a release ends the hold only where that starts nothing, and names the hold that it ends")
+  func release() {
+    let running = [Self.set("a", image: "v1", number: 1, replicas: 4)]
+    #expect(Release.startsNothing(Self.deployment(image: "v1"), running))
+    #expect(!Release.startsNothing(Self.deployment(image: "v2"), running))
+    #expect(!Release.startsNothing(Self.deployment(image: "v1"), [Self.set("a", image: "v1", number: 1)]))
+    let held = Self.deployment(image: "v1")
+    #expect(
+      Release.releasePatch(held, endsHold: true) == [
+        "metadata": [
+          "labels": ["sluice.dev/managed": .null],
+          "annotations": ["sluice.dev/held": .null, "sluice.dev/released": "run-1"],
+        ], "spec": ["paused": .null],
+      ])
+    #expect(Release.releasePatch(held, endsHold: false) == ["metadata": ["labels": ["sluice.dev/managed": .null]]])
+  }
+
+  @Test("only pods that Sluice holds for this Rollout are taken down")
+  func canaries() {
+    var canary = Self.set("b", image: "v2", number: nil, replicas: 2)
+    canary[path: ["metadata", "labels"]] = ["sluice.dev/rollout": "web"]
+    #expect(!Release.isHeldCanary(canary, rollout: "web", stable: "a"))
+    canary[path: ["metadata", "ownerReferences"]] = [["uid": "d"]]
+    #expect(Release.isHeldCanary(canary, rollout: "web", stable: "a"))
+    #expect(!Release.isHeldCanary(canary, rollout: "web", stable: "b"))
+    #expect(!Release.isHeldCanary(canary, rollout: "shop", stable: "a"))
+  }
+}

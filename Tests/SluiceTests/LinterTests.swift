@@ -1,0 +1,79 @@
+import Foundation
+import Testing
+
+@testable import sluice
+
+@Suite struct LinterTests {
+  static func rollout(_ line: String) -> String {
+    """
+    apiVersion: sluice.dev/v1alpha1
+    kind: Rollout
+    metadata: {name: web}
+    spec:
+      workloadRef: {name: web}
+      serviceRefs: [{name: web, port: 80}]
+      traffic: {istio: {}}
+      steps:
+      - weight: 10
+        \(line)
+    """
+  }
+
+  static func check(_ text: String) -> Linter.Report { Linter.check([Linter.File(name: "web.yaml", text: text)]) }
+
+  @Test("what is right is counted, and what is not ours is passed over")
+  func right() {
+    let text = Self.rollout("pause: {}") + "\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
+    #expect(Self.check(text) == Linter.Report(checked: 1))
+    #expect(Self.check("{}").checked == 0)
+  }
+
+  @Test("a problem is told with file and line, also in a later document")
+  func lines() {
+    #expect(
+      Self.check(Self.rollout("paus: {}")).problems
+        == ["web.yaml:10: spec.steps[0].paus: found an unknown field, wanted perhaps pause"])
+    #expect(
+      Self.check(Self.rollout("pause: {duration: 5}")).problems
+        == ["web.yaml:10: spec.steps[0].pause.duration: found 5, wanted a text"])
+    let second = Self.rollout("pause: {}") + "\n---\n" + Self.rollout("scale: 5%")
+    #expect(
+      Self.check(second).problems == [
+        "web.yaml:21: spec.steps[0].scale: found 5% for weight 10%, wanted at least 10%, so that the canary can carry its traffic"
+      ])
+    #expect(
+      Self.check(Self.rollout("analyze: {for: 1m}")).problems.first?.hasPrefix("web.yaml:10: spec.steps[0].analyze")
+        == true)
+  }
+
+  @Test("text that is no YAML is told with its line, and the other files are checked all the same")
+  func broken() {
+    let report = Linter.check([
+      Linter.File(name: "a.yaml", text: "a: [1\nb: 2\n"), Linter.File(name: "b.yaml", text: Self.rollout("pause: {}")),
+    ])
+    #expect(report.problems.count == 1)
+    #expect(report.problems.first?.hasPrefix("a.yaml:2: ") == true)
+    #expect(report.checked == 1)
+  }
+
+  @Test("a template of another file counts, and one that is nowhere is noted")
+  func templates() {
+    let text = Self.rollout("analyze: {for: 1m}") + "\n  analysis:\n    templates: [{name: web}]\n"
+    let alone = Self.check(text)
+    #expect(alone.problems.isEmpty)
+    #expect(
+      alone.notes == ["web.yaml:12: AnalysisTemplate web is in none of these files, so its SLOs are not checked"])
+    let template = """
+      apiVersion: sluice.dev/v1alpha1
+      kind: AnalysisTemplate
+      metadata: {name: web}
+      spec: {slos: [{name: errors, errorRate: {max: 1}}]}
+      """
+    let both = Linter.check([Linter.File(name: "r", text: text), Linter.File(name: "t", text: template)])
+    #expect(both.problems == ["t:4: spec.slos[0].errorRate.max: found 1, wanted a text"])
+    let right = Linter.check([
+      Linter.File(name: "r", text: text), Linter.File(name: "t", text: template.replacing("max: 1", with: "max: 1%")),
+    ])
+    #expect(right == Linter.Report(checked: 2))
+  }
+}

@@ -1,0 +1,134 @@
+import Foundation
+import KubernetesAPI
+import RolloutAPI
+import Testing
+
+@testable import sluice
+
+@Suite struct RenderTests {
+  @Test("a panel shows phase, step, weight, both tracks' pods and the last verdicts")
+  func panel() throws {
+    #expect(
+      RolloutPanel.lines(try running(), now: now, width: 20).joined(separator: "\n") == """
+        shop/checkout   Running   step 2 of 3 (tenth)
+          step 2 of 3 (tenth)
+
+          canary [##------------------] 10%, mirror 20%
+          stable   7d8f9   4/4 pods   shop/checkout:v1
+          canary   5c6b7   1/1 pods   shop/checkout:v2
+
+          run checkout-5c6b7: Progressing, Analyzing, for 1m20s
+            +   errors   Pass           errors: canary 0 % (0 of 120 requests)
+            ?   p99      Insufficient   TooFewRequests
+        """)
+  }
+
+  @Test("a rejected Rollout says why and what to do")
+  func rejected() throws {
+    var snapshot = try running()
+    snapshot.rollout.status?.phase = .rejected
+    snapshot.rollout.status?.message = nil
+    snapshot.rollout.status?.weight = 0
+    snapshot.rollout.status?.canary = nil
+    snapshot.rollout.status?.lastRejected = RejectionStatus(
+      hash: "5c6b7", run: "checkout-5c6b7", message: "errors: 9 %")
+    snapshot.run?.status = RolloutRunStatus(
+      phase: .aborted, startedAt: Timestamp("2026-01-01T12:05:00Z"), finishedAt: Timestamp("2026-01-01T12:06:30Z"),
+      cause: AbortStatus(kind: .failedCheck, message: "errors: 9 %"))
+    #expect(
+      RolloutPanel.lines(snapshot, now: now, width: 10).joined(separator: "\n") == """
+        shop/checkout   Rejected
+
+          canary [----------] 0%
+          stable   7d8f9   4/4 pods   shop/checkout:v1
+
+          run checkout-5c6b7: Aborted, after 1m30s
+            errors: 9 %
+
+          rejected 5c6b7 by checkout-5c6b7: errors: 9 %
+          change the Deployment, or: sluice retry checkout
+        """)
+  }
+
+  @Test("a line for a pipe holds the same in one line and no time that runs")
+  func line() throws {
+    #expect(
+      RolloutPanel.line(try running())
+        == "shop/checkout, Running, step 2 of 3 (tenth), weight 10%, stable 7d8f9 4/4, canary 5c6b7 1/1, Analyzing, "
+        + "errors Pass, p99 Insufficient: step 2 of 3 (tenth)")
+  }
+
+  @Test(
+    "a bar is empty only at 0 and full only at 100", arguments: [(0, 0), (1, 1), (10, 1), (50, 5), (99, 9), (100, 10)])
+  func bars(weight: Int, filled: Int) {
+    #expect(RolloutPanel.bar(weight, width: 10).count { $0 == "#" } == filled)
+  }
+
+  @Test("a table has a line for each Rollout, and namespaces where asked for")
+  func table() throws {
+    let rollout = try running().rollout
+    #expect(
+      RolloutTable.lines([rollout], withNamespaces: true, now: now).joined(separator: "\n") == """
+        NAMESPACE   NAME       PHASE     STEP   WEIGHT   STABLE   CANARY   AGE   MESSAGE
+        shop        checkout   Running   2/3    10%      7d8f9    5c6b7    3h    step 2 of 3 (tenth)
+        """)
+    var young = rollout
+    young.status = nil
+    #expect(
+      RolloutTable.lines([young], withNamespaces: false, now: now).last
+        == "checkout   Unknown   <none>   <none>   <none>   <none>   3h")
+  }
+
+  @Test("history has a line for each run")
+  func history() throws {
+    let run = try #require(try running().run)
+    #expect(
+      RunHistory.lines([run], now: now).joined(separator: "\n") == """
+        RUN              REVISION   PHASE         STEP   STARTED                TOOK   WHY
+        checkout-5c6b7   5c6b7      Progressing   2/3    2026-01-01T12:05:00Z   5m
+        """)
+  }
+
+  @Test("an explanation shows each step, its verdicts and their evidence")
+  func explanation() throws {
+    let run = try #require(try running().run)
+    #expect(
+      Explanation.lines(run, withQueries: true).joined(separator: "\n") == """
+        run checkout-5c6b7 of rollout/checkout: Progressing
+          revision 5c6b7, against stable 7d8f9, 4 replicas at the start
+
+        step 1: weight 1% - Passed
+          began 2026-01-01T12:05:05Z, traffic verified after 20s, ended after 2m20s
+          + errors: Pass (Kept)
+              no errors
+              canary: 0 of 120 requests, rate 0 to 0.04
+              worse than stable: evidence 1.2, fails at 2000
+              watched for 2m, risk of a false abort 0.001
+              note: coarse buckets
+              query: up
+
+        step 2 (tenth): weight 10% - under way
+          began 2026-01-01T12:07:25Z
+
+        now
+          + errors: Pass
+              errors: canary 0 % (0 of 120 requests)
+          ? p99: Insufficient (TooFewRequests)
+        """)
+  }
+
+  @Test(
+    "spans have their two largest units",
+    arguments: [
+      (0.0, "0s"), (59, "59s"), (60, "1m"), (185, "3m5s"), (3600, "1h"), (7800, "2h10m"), (90_000, "1d1h"), (-5, "0s"),
+    ])
+  func spans(seconds: Double, text: String) { #expect(Times.span(seconds) == text) }
+
+  @Test("objects are printed as JSON or YAML that reads back")
+  func objects() throws {
+    let object: JSON = ["a": "1", "b": ["x", 2, true, .null], "c": ["d": "yes"]]
+    #expect(try JSON(parsing: Output.text([object], as: .json)) == object)
+    #expect(try JSON(yaml: Output.text([object], as: .yaml)) == object)
+    #expect(try JSON(yaml: Output.text([object, object], as: .yaml))["items"]?.array?.count == 2)
+  }
+}
