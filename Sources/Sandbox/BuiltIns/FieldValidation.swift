@@ -60,7 +60,7 @@ enum FieldValidation {
       guard let text = value.string else { return wrong("a string") }
       switch schema.format {
       case "date-time" where !text.isEmpty && Timestamp(text) == nil: return wrong("an RFC 3339 time")
-      case "date-time-micro" where !text.isEmpty && MicroTime(text) == nil:
+      case "date-time-micro" where !text.isEmpty && !isMicroTime(text):
         return wrong("an RFC 3339 time with six digits of fraction")
       case "byte" where Data(base64Encoded: text) == nil: return wrong("base64 text")
       default: return nil
@@ -72,5 +72,11 @@ enum FieldValidation {
     case .number: return value.double == nil ? wrong("a number") : nil
     case .boolean: return value.bool == nil ? wrong("a boolean") : nil
     }
+  }
+
+  /// Unlike other times, these must have six digits of fraction, no more and no fewer.
+  private static func isMicroTime(_ text: String) -> Bool {
+    guard MicroTime(text) != nil, let dot = text.firstIndex(of: ".") else { return false }
+    return text[text.index(after: dot)...].prefix { $0.isASCII && $0.isNumber }.count == 6
   }
 }

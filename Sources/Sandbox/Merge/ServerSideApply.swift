@@ -49,7 +49,8 @@ enum ServerSideApply {
       guard let owned = entries.entries[other]?.fields else { continue }
       entries.entries[other]?.fields = owned.subtracting(changes.written).subtracting(changes.removed)
     }
-    if !changes.isEmpty || previous?.fields != fields {
+    // One who only shares what is there already gets no time.
+    if !changes.isEmpty {
       entries.entries[manager]?.time = Timestamp(writer.now).description
     }
     entries.dropEmpty()
