@@ -150,6 +150,11 @@ enum EventValidation {
     return []
   }
 
+  /// The most bytes that the texts of an Event may have.
+  private static let lengths = [
+    ("reportingController", 128), ("reportingInstance", 128), ("action", 128), ("reason", 128), ("note", 1024),
+  ]
+
   static func events(_ object: JSON, old: JSON?) -> [Status.Cause] {
     var causes: [Status.Cause] = []
     func text(_ field: String) -> String { object[field]?.string ?? "" }
@@ -169,6 +174,9 @@ enum EventValidation {
       causes += Names.qualifiedNameFaults(controller).map { .invalid("reportingController", .string(controller), $0) }
       for field in ["reportingController", "reportingInstance", "action", "reason"] where text(field).isEmpty {
         causes.append(.required(field))
+      }
+      for (field, most) in lengths where text(field).utf8.count > most {
+        causes.append(.invalid(field, "", "can have at most \(most) characters"))
       }
       if text("type") != "Normal", text("type") != "Warning" {
         causes.append(.invalid("type", "", "has invalid value: \(text("type"))"))

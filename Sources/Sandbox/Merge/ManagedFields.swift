@@ -46,9 +46,7 @@ enum ManagedFields {
     _ entries: inout ManagedEntries
   ) {
     var changes = FieldChanges(from: old, to: new, schema)
-    let kept = changes.removed
     changes.keep(writer.owned.filter)
-    changes.removed = kept.isEmpty ? kept : writer.owned.filter(kept)
     let written = changes.written
     for other in entries.entries.keys {
       guard let fields = entries.entries[other]?.fields else { continue }

@@ -236,4 +236,28 @@ struct ValidationTests {
       try causes(deployment([(["spec", "template", "spec", "volumes"], volumes)]), .deployments)
         == ["spec.template.spec.volumes[0].configMap FieldValueForbidden"])
   }
+
+  @Test("an Event says who, what and when, and not too much")
+  func events() throws {
+    let event: JSON = [
+      "metadata": ["name": "e"], "eventTime": "2001-01-01T00:00:01.000001Z", "reportingController": "t.dev/c",
+      "reportingInstance": "c-0", "action": "Abort", "reason": "Aborted", "type": "Warning",
+    ]
+    func changed(_ field: String, _ value: JSON?) -> JSON { event.with(field, value) }
+    #expect(try causes(event, .eventsV1) == [])
+    #expect(try causes(changed("eventTime", nil), .eventsV1) == ["eventTime FieldValueRequired"])
+    #expect(try causes(changed("action", ""), .eventsV1) == ["action FieldValueRequired"])
+    #expect(try causes(changed("type", "Bad"), .eventsV1) == ["type FieldValueInvalid"])
+    let long = JSON.string(String(repeating: "x", count: 1025))
+    #expect(try causes(changed("note", long), .eventsV1) == ["note FieldValueInvalid"])
+    #expect(try causes(changed("reason", "Other"), old: event, .eventsV1) == ["reason FieldValueInvalid"])
+  }
+}
+
+extension JSON {
+  fileprivate func with(_ field: String, _ value: JSON?) -> JSON {
+    var object = self
+    object[field] = value
+    return object
+  }
 }
