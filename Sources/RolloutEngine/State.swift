@@ -61,6 +61,7 @@ public enum Situation: Sendable, Equatable {
     case settling = "Settling"
     case routeConflict = "RouteConflict"
     case escapedRollout = "EscapedRollout"
+    case invalidPlan = "InvalidPlan"
     case deleting = "Deleting"
   }
 }

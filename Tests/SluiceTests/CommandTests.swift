@@ -122,7 +122,7 @@ import Testing
     #expect([Standing.settled, .rejected, .stalled, .unsettled, .paused].map(\.rawValue) == [0, 2, 3, 4, 5])
   }
 
-  @Test("a release ends the hold only where that starts nothing, and names the hold that it ends")
+  @Test("a release ends the hold only where that starts nothing, and marks its write for the policies")
   func release() {
     let running = [Self.set("a", image: "v1", number: 1, replicas: 4)]
     #expect(Release.startsNothing(Self.deployment(image: "v1"), running))
@@ -133,10 +133,15 @@ import Testing
       Release.releasePatch(held, endsHold: true) == [
         "metadata": [
           "labels": ["sluice.dev/managed": .null],
-          "annotations": ["sluice.dev/held": .null, "sluice.dev/released": "run-1"],
+          "annotations": ["sluice.dev/held": .null, "sluice.dev/own-write": "sluice@0"],
         ], "spec": ["paused": .null],
       ])
-    #expect(Release.releasePatch(held, endsHold: false) == ["metadata": ["labels": ["sluice.dev/managed": .null]]])
+    #expect(
+      Release.releasePatch(held, endsHold: false) == [
+        "metadata": [
+          "labels": ["sluice.dev/managed": .null], "annotations": ["sluice.dev/own-write": "sluice@0"],
+        ]
+      ])
   }
 
   @Test("only pods that Sluice holds for this Rollout are taken down")

@@ -15,7 +15,8 @@ enum DefinitionValidation {
     let spec = crd["spec"] ?? .emptyObject
     let group = spec["group"]?.string ?? ""
     let plural = spec[path: ["names", "plural"]]?.string ?? ""
-    if crd.name != "\(plural).\(group)" {
+    // Later the plural itself may not change.
+    if old == nil, crd.name != "\(plural).\(group)" {
       causes.append(.invalid("metadata.name", .string(crd.name), "must be spec.names.plural+\".\"+spec.group"))
     }
     if group.isEmpty {

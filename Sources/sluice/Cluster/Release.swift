@@ -1,6 +1,7 @@
 import Foundation
 import KubernetesAPI
 import KubernetesClient
+import Operator
 import RolloutAPI
 import TrafficRouting
 
@@ -12,18 +13,6 @@ struct Release {
   var rollout: Rollout
   var deletesRoute: Bool
   var say: (String) -> Void
-
-  enum Names {
-    static let rollout = "sluice.dev/rollout"
-    static let managed = "sluice.dev/managed"
-    static let held = "sluice.dev/held"
-    static let released = "sluice.dev/released"
-    static let pin = "sluice.dev/pin"
-    static let unpinned = "sluice.dev/unpinned"
-    static let finalizer = "sluice.dev/finalizer"
-    /// What a Deployment that is paused for good got for its deadline.
-    static let endlessDeadline = 2_147_483_647
-  }
 
   private var name: String { rollout.metadata.name ?? "" }
   private var client: KubernetesClient { session.client }
@@ -80,17 +69,17 @@ struct Release {
   }
 
   static func releasePatch(_ deployment: JSON, endsHold: Bool) -> JSON {
-    var annotations: JSON = .emptyObject
+    // By this mark the policies know a write that may end a hold; it names what the write was decided on.
+    var annotations: JSON = [Names.ownWrite: .string("sluice@\(deployment.generation)")]
     var patch: JSON = ["metadata": ["labels": [Names.managed: .null]]]
     if endsHold {
       annotations[Names.held] = .null
-      annotations[Names.released] = .string(deployment.annotations[Names.held] ?? "")
       patch["spec"] = ["paused": .null]
       if deployment[path: ["spec", "progressDeadlineSeconds"]]?.int == Names.endlessDeadline {
         patch[path: ["spec", "progressDeadlineSeconds"]] = 600
       }
-      patch[path: ["metadata", "annotations"]] = annotations
     }
+    patch[path: ["metadata", "annotations"]] = annotations
     return patch
   }
 
@@ -156,9 +145,9 @@ struct Release {
   private func unpin(_ plan: Plan) async throws {
     for service in plan.services {
       let key = session.key(service.name)
-      guard let live = try await client.find(.services, key), let pin = live.annotations[Names.pin] else { continue }
+      guard let live = try await client.find(.services, key), live.annotations[Names.pin] != nil else { continue }
       let patch: JSON = [
-        "metadata": ["annotations": [Names.pin: .null, Names.unpinned: .string(pin)]],
+        "metadata": ["annotations": [Names.pin: .null, Names.ownWrite: .string("sluice@\(live.resourceVersion)")]],
         "spec": ["selector": [Revisions.hashLabel: .null]],
       ]
       _ = try await client.patch(.services, key, .merge(patch))

@@ -43,7 +43,8 @@ private func deployment(
   annotations: [String: String]? = nil, replicas: Int = 4
 ) -> JSON {
   var object: JSON = [
-    "apiVersion": "apps/v1", "kind": "Deployment", "metadata": ["name": "web", "namespace": "shop"],
+    "apiVersion": "apps/v1", "kind": "Deployment",
+    "metadata": ["name": "web", "namespace": "shop", "generation": 7],
     "spec": [
       "replicas": JSON(replicas), "template": ["spec": ["containers": [["name": "c", "image": .string(image)]]]],
     ],
@@ -56,7 +57,8 @@ private func deployment(
 
 private func service(selector: [String: String]?, annotations: [String: String]? = nil) -> JSON {
   var object: JSON = [
-    "apiVersion": "v1", "kind": "Service", "metadata": ["name": "web", "namespace": "shop"], "spec": .emptyObject,
+    "apiVersion": "v1", "kind": "Service", "metadata": ["name": "web", "namespace": "shop", "resourceVersion": "7"],
+    "spec": .emptyObject,
   ]
   if let selector { object[path: ["spec", "selector"]] = JSON(selector) }
   if let annotations { object[path: ["metadata", "annotations"]] = JSON(annotations) }
@@ -76,7 +78,7 @@ private func write(
 ) throws -> (object: JSON, warnings: [String]) {
   let policies = try shipped()
   var sent = object
-  if user == sluice { sent[path: ownWrite] = "2" }
+  if user == sluice { sent[path: ownWrite] = "sluice@7" }
   var request = AdmissionRequest(
     operation: .update, type: type, namespace: "shop", name: "web", object: sent, oldObject: old, username: user)
   var result = try #require(try policies.mutate(request, schema: type == .deployments ? deploymentSchema : .anyObject))
@@ -171,6 +173,13 @@ struct HoldPolicyTests {
     #expect(object == released)
     #expect(warnings.isEmpty)
     #expect(try write(deployment(image: "app:9"), over: rest, by: sluice).object == deployment(image: "app:9"))
+  }
+
+  @Test("an old manifest with the mark of an old write does not get through")
+  func oldMark() throws {
+    var old = deployment(image: "app:2")
+    old[path: ownWrite] = "sluice@6"
+    #expect(try write(old, over: rest).object[path: ["spec", "paused"]] == true)
   }
 
   @Test("a Deployment paused by a person and not by Sluice can be resumed by them")

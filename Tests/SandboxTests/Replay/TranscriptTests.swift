@@ -8,14 +8,7 @@ import Testing
 @Suite("the sandbox answers as a real control plane")
 struct TranscriptTests {
   /// Scenarios that do not replay yet, with the reason. One that does fails the test, until it is taken off.
-  static let left: [String: String] = [
-    "b01-apply-create-conflict-force": "an apply that only shares ownership should record no time",
-    "b03-atomic-and-granular": "an apply that only shares ownership should record no time",
-    "b08-hold": "an apply that only shares ownership should record no time",
-    "c05-table-and-names": "a changed plural is also blamed on metadata.name",
-    "h01-lease": "the schema of Leases is not written yet",
-    "h02-events": "the rules of Events are not written yet",
-  ]
+  static let left: [String: String] = [:]
 
   @Test("every scenario that is not listed replays without a difference", arguments: Transcript.names)
   func replays(_ name: String) throws {

@@ -1,0 +1,83 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny")
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+// Dependencies point downward only; the targets under `pure` import no I/O, not even through another target.
+let pure: [Target] = [
+  module("KubernetesAPI"),
+  module("CanaryAnalysis"),
+  module("RolloutAPI", ["KubernetesAPI"]),
+  module("TrafficRouting", ["RolloutAPI", "KubernetesAPI"]),
+  module("RolloutEngine", ["RolloutAPI", "CanaryAnalysis"]),
+]
+
+let package = Package(
+  name: "sluice",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "sluice", targets: ["sluice"]),
+    .library(name: "KubernetesClient", targets: ["KubernetesAPI", "KubernetesClient"]),
+    .library(name: "CanaryAnalysis", targets: ["CanaryAnalysis"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: pure + [
+    .systemLibrary(
+      name: "CLibcurlSystem", path: "Sources/CLibcurl/system", pkgConfig: "libcurl",
+      providers: [.apt(["libcurl4-openssl-dev"])]),
+    .target(name: "CLibcurl", dependencies: ["CLibcurlSystem"], path: "Sources/CLibcurl/shim"),
+    module("HTTPTransport", ["CLibcurl"]),
+    module("KubernetesClient", ["KubernetesAPI", "HTTPTransport", logging, lifecycle, collections, yams]),
+    module("Prometheus", ["HTTPTransport"]),
+    module("Notifications", ["RolloutAPI", "KubernetesAPI", "HTTPTransport", logging, lifecycle, collections]),
+    module("Sandbox", ["KubernetesAPI", hummingbird, logging, lifecycle, collections, yams]),
+    module(
+      "Operator",
+      [
+        "RolloutEngine", "TrafficRouting", "RolloutAPI", "CanaryAnalysis", "KubernetesClient", "KubernetesAPI",
+        "Prometheus", "Notifications", "HTTPTransport", logging, lifecycle,
+      ]),
+    .executableTarget(
+      name: "sluice",
+      dependencies: [
+        "Operator", "Sandbox", "TrafficRouting", "RolloutAPI", "KubernetesClient", "KubernetesAPI", "HTTPTransport",
+        argumentParser, logging, lifecycle, yams,
+      ],
+      swiftSettings: settings),
+    tests("KubernetesAPITests", ["KubernetesAPI"]),
+    tests("HTTPTransportTests", ["HTTPTransport"]),
+    tests("KubernetesClientTests", ["KubernetesClient", "KubernetesAPI", "HTTPTransport", logging]),
+    tests("RolloutAPITests", ["RolloutAPI", "KubernetesAPI", yams]),
+    tests("CanaryAnalysisTests", ["CanaryAnalysis"]),
+    tests("TrafficRoutingTests", ["TrafficRouting", "RolloutAPI", "KubernetesAPI"]),
+    tests("RolloutEngineTests", ["RolloutEngine", "RolloutAPI", "CanaryAnalysis", "KubernetesAPI"]),
+    tests("PrometheusTests", ["Prometheus", "HTTPTransport"]),
+    tests("NotificationsTests", ["Notifications", "RolloutAPI", "KubernetesAPI", "HTTPTransport", logging]),
+    tests("SandboxTests", ["Sandbox", "KubernetesAPI", logging, yams], resources: [.copy("Transcripts")]),
+    tests("SluiceTests", ["sluice", "RolloutAPI", "KubernetesAPI", "KubernetesClient"]),
+  ]
+)

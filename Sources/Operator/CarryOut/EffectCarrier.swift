@@ -1,0 +1,178 @@
+import Foundation
+import KubernetesAPI
+import KubernetesClient
+import Logging
+import RolloutAPI
+import RolloutEngine
+import TrafficRouting
+
+/// Carries effects out, in order, each as the writes it takes. The first that fails ends the turn; what was done before it
+/// is seen by the next decision.
+struct EffectCarrier {
+  let cluster: any ClusterWriter
+  let snapshot: any ClusterSnapshot
+  let rollout: JSON
+  let plan: Plan
+  let provider: IstioProvider?
+  let run: RolloutRun?
+  let state: RolloutState
+  let templates: AnalysisTemplates
+  let announcer: any Announcing
+  let logger: Logger
+
+  private var key: ObjectKey { plan.key }
+
+  func carryOut(_ effects: [Effect]) async throws {
+    for effect in effects {
+      if case .announce = effect {} else { logger.info("\(effect)") }
+      try await carryOut(effect)
+    }
+  }
+
+  private func carryOut(_ effect: Effect) async throws {
+    switch effect {
+    case .setTraffic(let target): try await route(.split(target))
+    case .retireRouting(let delete): try await retireRouting(delete: delete)
+    case .renderPolicies: try await renderPolicies()
+    case .renderServices(let stable, let canary):
+      try await services.render(stableHash: stable, canaryHash: canary)
+    case .deleteServices: try await services.delete()
+    case .pin(let hash): try await services.pin(to: hash)
+    case .unpin: try await services.unpin()
+    case .createRun(let name, let revision): try await createRun(name, revision)
+    case .dropRunFinalizer:
+      if let run { try await dropFinalizer(.rolloutRuns, run.metadata.key) }
+    case .dropRolloutFinalizer: try await letGo()
+    case .announce(let news): announcer.announce(news, rollout: rollout, plan: plan, run: run)
+    default: try await carryOutOnWorkload(effect)
+    }
+  }
+
+  private func carryOutOnWorkload(_ effect: Effect) async throws {
+    guard let deployment = snapshot.object(.deployments, plan.workloadKey) else {
+      throw EffectError("\(effect)", "Deployment \(plan.workloadKey) is gone")
+    }
+    let workload = WorkloadWriter(cluster: cluster, rollout: key, deployment: deployment)
+    switch effect {
+    case .manage: try await workload.manage(true)
+    case .unmanage: try await workload.manage(false)
+    case .hold(let name): try await workload.hold(by: name, isAtRest: run?.metadata.name != name)
+    case .releaseHold: try await workload.releaseHold()
+    case .createSet(let revision, let replicas):
+      try await workload.createSet(revision: revision, run: run?.metadata.name ?? "", replicas: replicas)
+    case .scale(let set, let replicas): try await workload.scale(set, to: replicas)
+    case .releaseSets(let names): try await workload.release(sets(names))
+    case .adopt(let set, let number):
+      for set in sets([set]) { try await workload.adopt(set, number: number) }
+    case .giveBack(let names):
+      for set in sets(names) { try await workload.adopt(set, number: nil) }
+    case .markRejected(let set, let isRejected):
+      try await workload.markRejected(set, isRejected ? run?.metadata.name ?? key.name : nil)
+    case .deleteSet(let name): try await workload.deleteSet(name)
+    default: break
+    }
+  }
+
+  private func sets(_ names: [String]) -> [JSON] {
+    names.compactMap { snapshot.object(.replicaSets, ObjectKey(namespace: key.namespace, name: $0)) }
+  }
+
+  private var services: ServiceWriter {
+    ServiceWriter(
+      cluster: cluster, snapshot: snapshot, rollout: key, services: plan.services.map(\.name).uniqued)
+  }
+
+  // MARK: - Routing
+
+  private func route(_ routing: Routing) async throws {
+    guard let provider else { throw EffectError("write the routing object", "the plan's provider is not known") }
+    let live = snapshot.objects(.virtualServices, namespace: key.namespace)
+    for write in try provider.writes(for: routing, live: live) { try await carryOut(write) }
+  }
+
+  private func carryOut(_ write: RoutingWrite) async throws {
+    switch write {
+    case .create(let object): try await cluster.create(object.type, object.object)
+    case .replace(let object): try await cluster.replace(object.type, object.object)
+    }
+  }
+
+  private func retireRouting(delete: Bool) async throws {
+    guard delete else { return try await route(.released) }
+    guard let provider else { return }
+    for object in provider.objects(for: .released) { try await cluster.delete(object.type, object.key) }
+  }
+
+  private func renderPolicies() async throws {
+    guard let provider else { return }
+    let live = snapshot.objects(.destinationRules, namespace: key.namespace)
+    for wanted in try provider.destinationRules(existing: live) {
+      if let write = try wanted.write(over: live.first(where: { $0.objectKey == wanted.key })) {
+        try await carryOut(write)
+      }
+    }
+  }
+
+  // MARK: - Runs
+
+  /// Creates the run with the plan as it is now. The name grows where an earlier run has it.
+  private func createRun(_ name: String, _ revision: String) async throws {
+    guard let stable = state.stable, let deployment = snapshot.object(.deployments, plan.workloadKey) else { return }
+    let typed: Rollout = try rollout.decode()
+    let template = PodTemplate(of: deployment)
+    let isFormer = state.former.contains { former in
+      let set = snapshot.object(.replicaSets, ObjectKey(namespace: key.namespace, name: former.revision.set))
+      return set.map { PodTemplate(of: $0) == template } ?? false
+        && former.until.addingTimeInterval(plan.fastUndo.within / .seconds(1)) > announcer.now
+    }
+    let spec = RolloutRunSpec(
+      rolloutRef: RolloutReference(name: key.name, uid: rollout.uid), revision: revision,
+      stable: RunRevision(hash: stable.hash, replicaSet: stable.set),
+      demand: deployment[path: ["spec", "replicas"]]?.int ?? 1, fastUndo: isFormer ? true : nil,
+      plan: try typed.spec.snapshot(templates))
+    for number in 1...1000 {
+      let suffix = number == 1 ? "" : "-\(number)"
+      var run = try JSON(
+        encoding: RolloutRun(
+          metadata: ObjectMeta(
+            name: "\(key.name)-\(name)\(suffix)", namespace: key.namespace,
+            labels: [Names.rollout: key.name, Names.revision: revision],
+            ownerReferences: [
+              OwnerReference(
+                apiVersion: ResourceType.rollouts.apiVersion, kind: "Rollout", name: key.name, uid: rollout.uid,
+                controller: true, blockOwnerDeletion: false)
+            ], finalizers: [Names.finalizer]),
+          spec: spec))
+      run = run.typed(.rolloutRuns)
+      do {
+        try await cluster.create(.rolloutRuns, run)
+        return
+      } catch let error as KubernetesError where error.isAlreadyExists {
+        continue
+      }
+    }
+  }
+
+  /// The runs first: nothing would take their finalizers away afterwards.
+  private func letGo() async throws {
+    for run in snapshot.objects(.rolloutRuns, namespace: key.namespace)
+    where run[path: ["spec", "rolloutRef", "name"]]?.string == key.name {
+      try await dropFinalizer(.rolloutRuns, run.objectKey)
+    }
+    try await dropFinalizer(.rollouts, key)
+  }
+
+  private func dropFinalizer(_ type: ResourceType, _ key: ObjectKey) async throws {
+    guard let object = snapshot.object(type, key), object.finalizers.contains(Names.finalizer) else { return }
+    let rest = object.finalizers.filter { $0 != Names.finalizer }
+    do {
+      try await cluster.patch(
+        type, key,
+        .merge([
+          "metadata": [
+            "finalizers": .array(rest.map(JSON.string)), "resourceVersion": .string(object.resourceVersion),
+          ]
+        ]))
+    } catch let error as KubernetesError where error.isNotFound {}
+  }
+}

@@ -1,0 +1,84 @@
+import KubernetesAPI
+
+/// The writes to the callers' and the generated Services.
+struct ServiceWriter {
+  let cluster: any ClusterWriter
+  let snapshot: any ClusterSnapshot
+  let rollout: ObjectKey
+  /// The names of the callers' Services.
+  let services: [String]
+
+  func render(stableHash: String?, canaryHash: String?) async throws {
+    for callers in services.compactMap({ snapshot.object(.services, key($0)) }) {
+      for track in GeneratedService.Track.allCases {
+        let hash = track == .stable ? stableHash : canaryHash
+        let wanted = GeneratedService.render(callers: callers, track: track, hash: hash, rollout: rollout.name)
+        try await write(wanted, callers: callers, track: track, hash: hash)
+      }
+    }
+  }
+
+  private func write(_ wanted: JSON, callers: JSON, track: GeneratedService.Track, hash: String?) async throws {
+    guard let live = snapshot.object(.services, wanted.objectKey) else {
+      try await cluster.create(.services, wanted)
+      return
+    }
+    guard live.labels[Names.rollout] == rollout.name else {
+      throw EffectError(
+        "render Service \(wanted.objectKey)",
+        "it exists and is not ours (no label \(Names.rollout)=\(rollout.name)); rename it, since Sluice needs the name")
+    }
+    let isCurrent = GeneratedService.isCurrent(live, callers: callers, track: track, rollout: rollout.name)
+    guard !isCurrent || live[path: ["spec", "selector", Names.templateHash]]?.string != hash else { return }
+    var merged = live
+    for (field, value) in wanted["spec"]?.object ?? [:] { merged[path: ["spec", field]] = value }
+    for (name, value) in wanted.annotations { merged[path: ["metadata", "annotations", name]] = .string(value) }
+    for (name, value) in wanted.labels { merged[path: ["metadata", "labels", name]] = .string(value) }
+    try await cluster.replace(.services, merged)
+  }
+
+  func delete() async throws {
+    for name in services {
+      for track in GeneratedService.Track.allCases {
+        let key = key(GeneratedService.name(of: name, track))
+        guard snapshot.object(.services, key)?.labels[Names.rollout] == rollout.name else { continue }
+        try await cluster.delete(.services, key)
+      }
+    }
+  }
+
+  /// The annotation is ours; the policy adds the hash on every write, and this write carries it too, so that the pin is
+  /// there at once.
+  func pin(to hash: String) async throws {
+    for name in services {
+      try await cluster.patch(
+        .services, key(name),
+        .merge([
+          "metadata": ["annotations": [Names.pin: .string(hash), Names.ownWrite: mark(name)]],
+          "spec": ["selector": [Names.templateHash: .string(hash)]],
+        ]))
+    }
+  }
+
+  func unpin() async throws {
+    for name in services {
+      guard let callers = snapshot.object(.services, key(name)) else { continue }
+      guard callers.annotations[Names.pin] != nil || callers[path: ["spec", "selector", Names.templateHash]] != nil
+      else {
+        continue
+      }
+      try await cluster.patch(
+        .services, key(name),
+        .merge([
+          "metadata": ["annotations": [Names.pin: .null, Names.ownWrite: mark(name)]],
+          "spec": ["selector": [Names.templateHash: .null]],
+        ]))
+    }
+  }
+
+  private func mark(_ name: String) -> JSON {
+    .string("sluice@\(snapshot.object(.services, key(name))?.resourceVersion ?? "")")
+  }
+
+  private func key(_ name: String) -> ObjectKey { ObjectKey(namespace: rollout.namespace, name: name) }
+}

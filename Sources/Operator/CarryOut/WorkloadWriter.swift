@@ -1,0 +1,99 @@
+import KubernetesAPI
+import KubernetesClient
+
+/// The writes to the Deployment and its ReplicaSets. All carry the resourceVersion that they were decided on, where
+/// losing a race would matter.
+struct WorkloadWriter {
+  let cluster: any ClusterWriter
+  let rollout: ObjectKey
+  let deployment: JSON
+
+  private var key: ObjectKey { deployment.objectKey }
+
+  /// Lets this write past the policies, if the Deployment is still the one that it was decided on.
+  private var mark: JSON { .string("sluice@\(deployment.generation)") }
+
+  func manage(_ managed: Bool) async throws {
+    try await cluster.patch(
+      .deployments, key,
+      .merge([
+        "metadata": [
+          "labels": [Names.managed: managed ? .string(rollout.name) : .null], "annotations": [Names.ownWrite: mark],
+        ]
+      ]))
+  }
+
+  /// Pauses the Deployment and says for whom. At rest in `Always` mode the deadline is made endless too, where it has its
+  /// default, since kstatus would never call a paused Deployment current.
+  func hold(by name: String, isAtRest: Bool) async throws {
+    var spec: JSON = ["paused": true]
+    if isAtRest, deployment[path: ["spec", "progressDeadlineSeconds"]]?.int ?? 600 == 600 {
+      spec["progressDeadlineSeconds"] = JSON(Names.endlessDeadline)
+    }
+    try await cluster.patch(
+      .deployments, key,
+      .merge(["metadata": ["annotations": [Names.held: .string(name), Names.ownWrite: mark]], "spec": spec]))
+  }
+
+  /// An explicit patch: a server-side apply without the field would do nothing once somebody replaced the object.
+  func releaseHold() async throws {
+    var spec: JSON = ["paused": .null]
+    if deployment[path: ["spec", "progressDeadlineSeconds"]]?.int == Names.endlessDeadline {
+      spec["progressDeadlineSeconds"] = 600
+    }
+    try await cluster.patch(
+      .deployments, key,
+      .merge([
+        "metadata": ["annotations": [Names.held: .null, Names.ownWrite: mark]], "spec": spec,
+      ]))
+  }
+
+  /// Creates the canary's set. A set of that name with another template is a collision of hashes: the name grows.
+  func createSet(revision: String, run: String, replicas: Int) async throws {
+    let template = PodTemplate(of: deployment)
+    for suffix in ["", "-2", "-3", "-4"] {
+      let name = "\(deployment.name)-\(revision)\(suffix)"
+      let set = CanarySet.render(
+        deployment: deployment, rollout: rollout.name, run: run, revision: revision + suffix, name: name,
+        replicas: replicas)
+      do {
+        try await cluster.create(.replicaSets, set)
+        return
+      } catch let error as KubernetesError where error.isAlreadyExists {
+        let live = try await cluster.get(.replicaSets, ObjectKey(namespace: key.namespace, name: name))
+        if PodTemplate(of: live) == template { return }
+      }
+    }
+    throw EffectError(
+      "create the canary's ReplicaSet", "\(deployment.name)-\(revision) and its successors exist already")
+  }
+
+  func scale(_ name: String, to replicas: Int) async throws {
+    try await cluster.patch(.replicaSets, sibling(name), .merge(["spec": ["replicas": JSON(replicas)]]))
+  }
+
+  func release(_ sets: [JSON]) async throws {
+    for set in sets {
+      try await cluster.patch(
+        .replicaSets, set.objectKey,
+        .merge(CanarySet.releasePatch(set: set, deployment: deployment, rollout: rollout.name)))
+    }
+  }
+
+  func adopt(_ set: JSON, number: Int?) async throws {
+    try await cluster.patch(
+      .replicaSets, set.objectKey, .merge(CanarySet.adoptPatch(set: set, deployment: deployment, number: number)))
+  }
+
+  func markRejected(_ name: String, _ reason: String?) async throws {
+    try await cluster.patch(
+      .replicaSets, sibling(name),
+      .merge(["metadata": ["annotations": [Names.rejected: reason.map(JSON.string) ?? .null]]]))
+  }
+
+  func deleteSet(_ name: String) async throws {
+    try await cluster.delete(.replicaSets, sibling(name))
+  }
+
+  private func sibling(_ name: String) -> ObjectKey { ObjectKey(namespace: key.namespace, name: name) }
+}

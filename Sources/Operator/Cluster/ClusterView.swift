@@ -1,0 +1,70 @@
+import KubernetesAPI
+import KubernetesClient
+import Synchronization
+
+/// The cluster as this process knows it: the informers' caches, and on top of them the answers to its own writes until
+/// the caches have caught up. Without the latter a decision could be made on a state that this process itself changed.
+final class ClusterView: ClusterSnapshot {
+  private enum Known {
+    case object(JSON)
+    /// Deleted by this process, by uid.
+    case gone(uid: String)
+  }
+
+  static let byNamespace: IndexName = "namespace"
+
+  private let caches: [ResourceType: ObjectCache<JSON>]
+  private let own = Mutex<[ResourceType: [ObjectKey: Known]]>([:])
+
+  init(caches: [ResourceType: ObjectCache<JSON>]) {
+    self.caches = caches
+  }
+
+  func object(_ type: ResourceType, _ key: ObjectKey) -> JSON? {
+    let cached = cachedObject(type, key)
+    return own.withLock { own in
+      guard let known = own[type]?[key] else { return cached }
+      let current = newer(known, cached, in: type)
+      if current.isCaughtUp { own[type]?[key] = nil }
+      return current.object
+    }
+  }
+
+  func objects(_ type: ResourceType, namespace: String) -> [JSON] {
+    let cached = caches[type]?.objects(in: Self.byNamespace, at: namespace) ?? []
+    let keys = own.withLock { own in own[type]?.keys.filter { $0.namespace == namespace } ?? [] }
+    guard !keys.isEmpty else { return cached }
+    var objects = Dictionary(cached.map { ($0.objectKey, $0) }, uniquingKeysWith: { $1 })
+    for key in keys { objects[key] = object(type, key) }
+    return objects.sorted { $0.key < $1.key }.map(\.value)
+  }
+
+  /// All objects of a kind, of every namespace.
+  func all(_ type: ResourceType) -> [JSON] { caches[type]?.objects ?? [] }
+
+  func took(_ object: JSON, _ type: ResourceType) {
+    own.withLock { $0[type, default: [:]][object.objectKey] = .object(object) }
+  }
+
+  func lost(_ key: ObjectKey, _ type: ResourceType) {
+    let uid = object(type, key)?.uid
+    own.withLock { $0[type, default: [:]][key] = uid.map(Known.gone) }
+  }
+
+  private func cachedObject(_ type: ResourceType, _ key: ObjectKey) -> JSON? {
+    if case .present(let object) = caches[type]?[key] { object } else { nil }
+  }
+
+  /// Resource versions of one kind are comparable as numbers (KEP-5504; so they always were with etcd).
+  private func newer(_ known: Known, _ cached: JSON?, in type: ResourceType) -> (object: JSON?, isCaughtUp: Bool) {
+    switch known {
+    case .gone(let uid):
+      return cached?.uid == uid ? (nil, false) : (cached, true)
+    case .object(let written):
+      let version = Int(written.resourceVersion) ?? 0
+      if let cached { return (Int(cached.resourceVersion) ?? 0) >= version ? (cached, true) : (written, false) }
+      let cacheVersion = Int(caches[type]?.resourceVersion ?? "") ?? 0
+      return cacheVersion >= version ? (nil, true) : (written, false)
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import KubernetesAPI
+import RolloutAPI
+import Synchronization
+
+/// Which Rollouts an object concerns.
+final class RolloutIndex: Sendable {
+  private let view = Mutex<ClusterView?>(nil)
+
+  func follow(_ view: ClusterView) { self.view.withLock { $0 = view } }
+
+  func keys(for object: JSON, _ type: ResourceType) -> [ObjectKey] {
+    let namespace = object.namespace
+    switch type {
+    case .rollouts: return [object.objectKey]
+    case .rolloutRuns:
+      return [object[path: ["spec", "rolloutRef", "name"]]?.string].compactMap { $0 }.map { key(namespace, $0) }
+    case .deployments: return rollouts(namespace) { $0[path: ["spec", "workloadRef", "name"]]?.string == object.name }
+    case .replicaSets:
+      let owners = object[path: ["metadata", "ownerReferences"]]?.array ?? []
+      let names = Set(owners.filter { $0["kind"]?.string == "Deployment" }.compactMap { $0["name"]?.string })
+      return rollouts(namespace) { names.contains($0[path: ["spec", "workloadRef", "name"]]?.string ?? "") }
+    case .services: return labelled(object) + rollouts(namespace) { self.names(of: $0).contains(object.name) }
+    case .endpointSlices:
+      let service = object.labels["kubernetes.io/service-name"] ?? ""
+      return rollouts(namespace) { rollout in
+        names(of: rollout).contains { service == $0 || service == "\($0)-stable" || service == "\($0)-canary" }
+      }
+    case .analysisTemplates: return rollouts(namespace) { $0[path: ["spec", "analysis", "templates"]] != nil }
+    case .clusterAnalysisTemplates: return rollouts(nil) { $0[path: ["spec", "analysis", "templates"]] != nil }
+    case .virtualServices, .destinationRules: return labelled(object)
+    default: return []
+    }
+  }
+
+  private func labelled(_ object: JSON) -> [ObjectKey] {
+    [object.labels[Names.rollout]].compactMap { $0 }.map { key(object.namespace, $0) }
+  }
+
+  private func names(of rollout: JSON) -> [String] {
+    rollout[path: ["spec", "serviceRefs"]]?.array?.compactMap { $0["name"]?.string } ?? []
+  }
+
+  private func rollouts(_ namespace: String?, where concerns: (JSON) -> Bool) -> [ObjectKey] {
+    guard let view = view.withLock({ $0 }) else { return [] }
+    let all = namespace.map { view.objects(.rollouts, namespace: $0) } ?? view.all(.rollouts)
+    return all.filter(concerns).map(\.objectKey)
+  }
+
+  private func key(_ namespace: String, _ name: String) -> ObjectKey { ObjectKey(namespace: namespace, name: name) }
+}

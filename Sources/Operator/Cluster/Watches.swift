@@ -1,0 +1,65 @@
+import KubernetesAPI
+import KubernetesClient
+import RolloutAPI
+import ServiceLifecycle
+import TrafficRouting
+
+/// What is watched, and which Rollouts a change makes due.
+struct Watches: Sendable {
+  let view: ClusterView
+  let informers: [any ServiceLifecycle.Service]
+  private let caches: [ResourceType: ObjectCache<JSON>]
+
+  /// Without these nothing can be decided. Those of a mesh may be missing on a cluster that does not have it.
+  private static let needed: [ResourceType] = [
+    .rollouts, .rolloutRuns, .deployments, .replicaSets, .pods, .services, .endpointSlices,
+  ]
+  private static let others: [ResourceType] = [
+    .virtualServices, .destinationRules, .analysisTemplates, .clusterAnalysisTemplates, .notificationChannels,
+  ]
+
+  init(client: KubernetesClient, namespace: String?, queue: WorkQueue<ObjectKey>) {
+    let index = RolloutIndex()
+    var caches: [ResourceType: ObjectCache<JSON>] = [:]
+    var informers: [any ServiceLifecycle.Service] = []
+    for type in Self.needed + Self.others {
+      let informer = Informer<JSON>(
+        type, client: client,
+        options: InformerOptions(
+          namespace: type.namespaced ? namespace : nil, keepsManagedFields: type == .deployments),
+        indexes: [ClusterView.byNamespace: { [$0.namespace] }],
+        handlers: [
+          { change in
+            for object in change.objects {
+              for key in index.keys(for: object, type) { queue.add(key, reason: "\(type.kind) \(change.key.name)") }
+            }
+          }
+        ])
+      caches[type] = informer.cache
+      informers.append(informer)
+    }
+    self.caches = caches
+    self.informers = informers
+    view = ClusterView(caches: caches)
+    index.follow(view)
+  }
+
+  func waitUntilSynced() async throws {
+    for type in Self.needed { try await caches[type]?.waitUntilSynced() }
+  }
+
+  func addAll(to queue: WorkQueue<ObjectKey>) {
+    for rollout in view.all(.rollouts) { queue.add(rollout.objectKey, reason: "start") }
+  }
+}
+
+extension CacheChange where Object == JSON {
+  /// The states that the change speaks of: a Service that loses a label still concerns the Rollout that it named.
+  fileprivate var objects: [JSON] {
+    switch self {
+    case .added(let object), .deleted(let object): [object]
+    case .updated(let old, let new): [old, new]
+    case .unreadable, .deletedUnreadable: []
+    }
+  }
+}

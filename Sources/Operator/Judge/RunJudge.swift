@@ -1,0 +1,275 @@
+import CanaryAnalysis
+import Foundation
+import KubernetesAPI
+import RolloutAPI
+import RolloutEngine
+import TrafficRouting
+
+/// The answers to one round of queries: the series, or why there are none. `nil` where nothing was asked.
+struct LookAnswers: Sendable {
+  enum Answer: Sendable {
+    case series([MetricSeries])
+    case failed(String)
+  }
+
+  struct Question: Hashable, Sendable {
+    var view: MetricsView
+    var kind: Kind
+    enum Kind: Hashable, Sendable { case requests, latency }
+
+    static let all: [Question] = [.caller, .callee].flatMap { view in
+      [Kind.requests, .latency].map { Question(view: view, kind: $0) }
+    }
+  }
+
+  var answers: [Question: Answer] = [:]
+}
+
+/// Judges one run, look after look: counts what each track did since the look before, and feeds the checks with it.
+///
+/// A look counts only when all of it lies after the traffic was verified. Every objective is judged twice, from the
+/// callers' view and from the callees': a pod that never answers has no metrics of its own, and retries hide errors
+/// from callers. Each view has half of the check's risk.
+struct RunJudge: Sendable {
+  let scope: MetricsScope
+  let metrics: IstioMetrics
+  private var counters: [LookAnswers.Question: CounterIncreases<MetricsKey>] = [:]
+  private var objectives: [Objective]
+  private var share = ShareWindow()
+  /// Since when looks are recorded, in the present traffic.
+  private var recordedSince: Date?
+  private(set) var latest = Measurements(baseline: .missing("nothing has been measured yet"))
+
+  private struct Objective: Sendable {
+    var name: String
+    var checks: [MetricsView: Check]
+  }
+
+  private enum Check: Sendable {
+    case errors(ErrorRateCheck)
+    case latency(LatencyCheck)
+  }
+
+  init(plan: Plan, scope: MetricsScope, metrics: IstioMetrics = IstioMetrics()) {
+    self.scope = scope
+    self.metrics = metrics
+    objectives = plan.analysis.slos.compactMap { slo in
+      Self.checks(of: slo, plan.analysis).map { Objective(name: slo.name, checks: $0) }
+    }
+  }
+
+  private static func checks(of slo: SLO, _ analysis: PlanAnalysis) -> [MetricsView: Check]? {
+    var checks: [MetricsView: Check] = [:]
+    for view in MetricsView.allCases {
+      func settings(limit: Double, _ comparison: SLO.Comparison?) -> CheckSettings {
+        let tolerance = comparison.map { comparison in
+          Tolerance(ratio: comparison.ratio.double, margin: comparison.margin?.fraction ?? limit / 4)
+        }
+        return CheckSettings(
+          name: slo.name, tolerance: tolerance,
+          risk: analysis.riskPerCheck / Double(MetricsView.allCases.count),
+          minimumRequests: Double(analysis.minRequests))
+      }
+      switch slo.objective {
+      case .errorRate(let max, let comparison):
+        checks[view] = .errors(
+          ErrorRateCheck(limit: max.fraction, settings: settings(limit: max.fraction, comparison)))
+      case .latency(let quantile, let max, let comparison):
+        let limit = 1 - quantile.fraction
+        checks[view] = .latency(
+          LatencyCheck(
+            quantile: quantile.fraction, max: max / .milliseconds(1), settings: settings(limit: limit, comparison)))
+      case .query: return nil
+      }
+    }
+    return checks
+  }
+
+  /// Takes one round of answers in.
+  /// - Parameters:
+  ///   - writtenAt: when the present traffic was written; nil before the first.
+  ///   - verifiedAt: when its share was seen to arrive; nil before.
+  mutating func record(
+    _ look: LookAnswers, at now: Date, traffic: TrafficTarget, writtenAt: Date?, verifiedAt: Date?
+  ) {
+    var increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>] = [:]
+    for question in LookAnswers.Question.all {
+      increases[question] = increase(question, look.answers[question])
+    }
+    share.record(
+      increases[LookAnswers.Question(view: .caller, kind: .requests)], at: now, weight: traffic.weight.value,
+      writtenAt: writtenAt)
+    if let verifiedAt, let since = recordedSince, since >= verifiedAt {
+      feed(increases, traffic)
+    }
+    // The next look begins where this one ends.
+    recordedSince = verifiedAt == nil ? nil : now
+    latest = Measurements(
+      checks: objectives.map(report), share: share.observed, baseline: baseline(look))
+  }
+
+  // MARK: - Counting
+
+  private mutating func increase(
+    _ question: LookAnswers.Question, _ answer: LookAnswers.Answer?
+  ) -> Measured<[MetricsKey: Double]>? {
+    switch answer {
+    case nil: return nil
+    case .failed(let text): return .sourceFailed(text)
+    case .series(let series):
+      let readings = metrics.readings(series, of: scope, view: question.view)
+      if readings.values.contains(where: { !$0.isFinite }) { return .notANumber }
+      let known = Set(counters[question]?.keys.map(\.process) ?? [])
+      let increase = counters[question, default: CounterIncreases()]
+        .record(readings) { $0.beginsAtZero(known: known) }
+      guard let increase else { return .missing }
+      // A track is measured where it has any series, also one that did not grow.
+      var values = increase.values
+      for key in readings.keys where values[key] == nil { values[key] = 0 }
+      return .value(values)
+    }
+  }
+
+  private mutating func feed(
+    _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget
+  ) {
+    for index in objectives.indices {
+      for view in MetricsView.allCases {
+        switch objectives[index].checks[view] {
+        case .errors(var check):
+          let found = increases[LookAnswers.Question(view: view, kind: .requests)] ?? .missing
+          check.record(canary: counts(found, .canary, view, traffic), stable: counts(found, .stable, view, traffic))
+          objectives[index].checks[view] = .errors(check)
+        case .latency(var check):
+          let found = increases[LookAnswers.Question(view: view, kind: .latency)] ?? .missing
+          check.record(
+            canary: histogram(found, .canary, view, traffic), stable: histogram(found, .stable, view, traffic))
+          objectives[index].checks[view] = .latency(check)
+        case nil: break
+        }
+      }
+    }
+  }
+
+  /// Whether a track gets requests that this view counts; callers do not count copies.
+  private func isServed(_ track: Track, _ view: MetricsView, _ traffic: TrafficTarget) -> Bool {
+    switch track {
+    case .stable: traffic.weight < .all
+    case .canary: traffic.weight > .none || !traffic.routes.isEmpty || (view == .callee && traffic.mirror != nil)
+    }
+  }
+
+  private func counts(
+    _ found: Measured<[MetricsKey: Double]>, _ track: Track, _ view: MetricsView, _ traffic: TrafficTarget
+  ) -> Measured<Counts> {
+    guard isServed(track, view, traffic) else { return .value(.zero) }
+    switch found {
+    case .value(let values):
+      let own = values.filter { $0.key.track == track }
+      guard !own.isEmpty else { return .missing }
+      let bad = own.filter(\.key.isError).values.reduce(0, +)
+      return .counts(requests: .value(own.values.reduce(0, +)), bad: .value(bad))
+    default: return found.map { _ in nil }
+    }
+  }
+
+  private func histogram(
+    _ found: Measured<[MetricsKey: Double]>, _ track: Track, _ view: MetricsView, _ traffic: TrafficTarget
+  ) -> Measured<LatencyHistogram> {
+    guard isServed(track, view, traffic) else { return .value(.empty(boundaries: [])) }
+    switch found {
+    case .value(let values):
+      var buckets: [Double: Double] = [:]
+      for (key, value) in values where key.track == track {
+        if let boundary = key.boundary { buckets[boundary, default: 0] += value }
+      }
+      guard !buckets.isEmpty else { return .missing }
+      do {
+        return .value(try LatencyHistogram(buckets: buckets))
+      } catch {
+        return .sourceFailed("\(error)")
+      }
+    default: return found.map { _ in nil }
+    }
+  }
+
+  // MARK: - Reporting
+
+  /// Both views together: one that fails is enough, and only two passes are a pass.
+  private func report(_ objective: Objective) -> CheckReport {
+    let judgements = MetricsView.allCases.compactMap { view -> (MetricsView, Judgement)? in
+      switch objective.checks[view] {
+      case .errors(let check): (view, check.judgement())
+      case .latency(let check): (view, check.judgement())
+      case nil: nil
+      }
+    }
+    let joint = Verdict.joint(judgements.map(\.1.verdict))
+    guard let (view, judgement) = judgements.first(where: { $0.1.verdict == joint }) else {
+      return CheckReport(name: objective.name, verdict: .unknown, message: "nothing is measured")
+    }
+    return CheckReport(
+      name: objective.name, verdict: joint,
+      message: "\(judgement.evidence.sentence) (\(view.rawValue)s' metrics)", judgement: judgement)
+  }
+
+  /// Each query that the plan needs must have series of the stable track.
+  private func baseline(_ look: LookAnswers) -> Measurements.Baseline {
+    let needsLatency = objectives.contains { objective in
+      objective.checks.values.contains { if case .latency = $0 { true } else { false } }
+    }
+    for question in LookAnswers.Question.all where question.kind == .requests || needsLatency {
+      let name = question.kind == .requests ? "requests" : "latency"
+      switch look.answers[question] {
+      case .series(let series):
+        let readings = metrics.readings(series, of: scope, view: question.view)
+        if readings.contains(where: { $0.key.track == .stable && $0.value > 0 }) { continue }
+        return .missing("no series of the stable track for \(name) in the \(question.view.rawValue)s' metrics")
+      case .failed(let text): return .missing("\(name), \(question.view.rawValue)s' metrics: \(text)")
+      case nil: return .missing("\(name), \(question.view.rawValue)s' metrics: not asked yet")
+      }
+    }
+    return .present
+  }
+}
+
+/// Counts the requests of both tracks since a write took effect.
+private struct ShareWindow: Sendable {
+  private var since: Date?
+  private var writtenAt: Date?
+  private var canary = 0.0
+  private var total = 0.0
+
+  var observed: ObservedShare? {
+    since.map { ObservedShare(canaryRequests: canary, totalRequests: total, since: $0) }
+  }
+
+  /// What is scraped shortly after a write still speaks of requests before it. So a window that disagrees although it has
+  /// enough requests begins anew with the next look: only a share that stays wrong is never confirmed.
+  mutating func record(
+    _ increase: Measured<[MetricsKey: Double]>?, at now: Date, weight: Int, writtenAt: Date?
+  ) {
+    if writtenAt != self.writtenAt {
+      self.writtenAt = writtenAt
+      since = nil
+      canary = 0
+      total = 0
+    }
+    guard let writtenAt, now > writtenAt else { return }
+    guard since != nil else {
+      since = now
+      return
+    }
+    guard let values = increase?.value else { return }
+    for (key, value) in values {
+      total += value
+      if key.track == .canary { canary += value }
+    }
+    let check = ShareCheck(desired: Double(weight) / 100, slack: 0.01)
+    if case .differs = check.result(canary: canary, all: total) {
+      since = now
+      canary = 0
+      total = 0
+    }
+  }
+}

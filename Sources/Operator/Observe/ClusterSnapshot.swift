@@ -1,0 +1,9 @@
+import KubernetesAPI
+
+/// Where an observation reads objects: the informers' caches, brought forward by our own writes. Reading costs no request.
+protocol ClusterSnapshot: Sendable {
+  func object(_ type: ResourceType, _ key: ObjectKey) -> JSON?
+
+  /// Sorted by name.
+  func objects(_ type: ResourceType, namespace: String) -> [JSON]
+}

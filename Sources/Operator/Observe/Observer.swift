@@ -1,0 +1,75 @@
+import Foundation
+import KubernetesAPI
+import RolloutAPI
+import RolloutEngine
+import TrafficRouting
+
+/// Puts one observation together. It reads the view of the cluster and the judge's board, and asks nobody.
+struct Observer {
+  let snapshot: any ClusterSnapshot
+  let rollout: JSON
+  /// The plan in force: of the run under way, or the present one.
+  let plan: Plan
+  let provider: IstioProvider?
+  let hold: HoldView
+  let measured: Measurements?
+
+  func observe(run: RolloutRun?, quietSince: Date) -> Observation {
+    var seen = Observation(hold: hold, measured: measured, quietSince: quietSince)
+    seen.rolloutIsBeingDeleted = rollout.isBeingDeleted
+    seen.runIsBeingDeleted = run?.metadata.isBeingDeleted ?? false
+    if let deployment = snapshot.object(.deployments, plan.workloadKey) {
+      let workload = WorkloadObserver(snapshot: snapshot, rollout: plan.key, deployment: deployment)
+      seen.deployment = workload.view
+      seen.sets = workload.sets
+    }
+    let services = ServiceObserver(snapshot: snapshot, rollout: plan.key)
+    seen.services = plan.services.map(\.name).uniqued.map(services.view)
+    observeRouting(&seen)
+    seen.command = command(of: run)
+    return seen
+  }
+
+  private func observeRouting(_ seen: inout Observation) {
+    guard let provider else { return }
+    let routes = snapshot.objects(.virtualServices, namespace: plan.namespace)
+    switch provider.observe(routes) {
+    case .routing(.split(let target)): seen.routing = .present(target: target, intact: true)
+    case .routing(.released): seen.routingIsRetired = true
+    case .missing: seen.routingIsRetired = true
+    case .foreign(let key):
+      seen.routing = .conflict(
+        "VirtualService \(key) exists and is not this Rollout's; rename or delete it, since Sluice needs the name")
+    case .changed(.split(let target), _, _): seen.routing = .present(target: target, intact: false)
+    case .changed(.released, _, _): seen.routing = .present(target: .stableOnly, intact: false)
+    }
+    // A conflict matters before the routing object is made; later the team would have caused it, and traffic comes first.
+    if seen.routing == .absent, !seen.rolloutIsBeingDeleted,
+      let conflict = provider.conflicts(existing: routes).first
+    {
+      seen.routing = .conflict("\(conflict)")
+    }
+    let rules = snapshot.objects(.destinationRules, namespace: plan.namespace)
+    if let wanted = try? provider.destinationRules(existing: rules) {
+      seen.policiesAreRendered = wanted.allSatisfy { wanted in
+        (try? wanted.write(over: rules.first { $0.objectKey == wanted.key })) == .some(nil)
+      }
+    }
+  }
+
+  /// The command that the run has not answered yet. Steps are counted from 1 on the wire.
+  private func command(of run: RolloutRun?) -> PersonsCommand? {
+    guard let command = run?.spec.command, command.sequence > run?.status?.commandSequence ?? 0 else { return nil }
+    return PersonsCommand(
+      action: command.action, step: command.step.map { $0 - 1 }, reason: command.reason,
+      requestedBy: command.requestedBy, sequence: command.sequence)
+  }
+}
+
+extension Sequence where Element: Hashable {
+  /// Each element once, where it first stands.
+  var uniqued: [Element] {
+    var seen: Set<Element> = []
+    return filter { seen.insert($0).inserted }
+  }
+}

@@ -1,0 +1,51 @@
+import KubernetesAPI
+import RolloutEngine
+
+/// The callers' Services and the generated ones, with the endpoints that they reach.
+struct ServiceObserver {
+  let snapshot: any ClusterSnapshot
+  let rollout: ObjectKey
+
+  func view(of name: String) -> ServiceView {
+    guard let callers = snapshot.object(.services, key(name)) else { return ServiceView(name: name, exists: false) }
+    return ServiceView(
+      name: name, exists: !callers.isBeingDeleted, pin: pin(of: callers),
+      stable: generated(.stable, callers: callers), canary: generated(.canary, callers: callers))
+  }
+
+  /// A pin counts where both its annotation and the hash in the selector are there; half a pin is one to be taken away.
+  private func pin(of callers: JSON) -> String? {
+    callers.annotations[Names.pin] ?? callers[path: ["spec", "selector", Names.templateHash]]?.string
+  }
+
+  private func generated(_ track: GeneratedService.Track, callers: JSON) -> ServiceView.Generated? {
+    let name = GeneratedService.name(of: callers.name, track)
+    guard let live = snapshot.object(.services, key(name)), live.labels[Names.rollout] == rollout.name else {
+      return nil
+    }
+    return ServiceView.Generated(
+      hash: live[path: ["spec", "selector", Names.templateHash]]?.string,
+      current: GeneratedService.isCurrent(live, callers: callers, track: track, rollout: rollout.name),
+      ready: readyEndpoints(of: name))
+  }
+
+  private func key(_ name: String) -> ObjectKey { ObjectKey(namespace: rollout.namespace, name: name) }
+
+  /// Ready endpoints by the `pod-template-hash` of their pods.
+  private func readyEndpoints(of service: String) -> [String: Int] {
+    var names: Set<String> = []
+    for slice in snapshot.objects(.endpointSlices, namespace: rollout.namespace)
+    where slice.labels["kubernetes.io/service-name"] == service {
+      for endpoint in slice["endpoints"]?.array ?? []
+      where endpoint[path: ["conditions", "ready"]]?.bool != false {
+        if let pod = endpoint[path: ["targetRef", "name"]]?.string { names.insert(pod) }
+      }
+    }
+    var ready: [String: Int] = [:]
+    for name in names {
+      let hash = snapshot.object(.pods, key(name))?.labels[Names.templateHash] ?? ""
+      ready[hash, default: 0] += 1
+    }
+    return ready
+  }
+}

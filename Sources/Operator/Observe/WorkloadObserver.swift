@@ -1,0 +1,117 @@
+import Foundation
+import KubernetesAPI
+import RolloutEngine
+
+/// What the Deployment, its ReplicaSets and their pods look like to the engine.
+struct WorkloadObserver {
+  let snapshot: any ClusterSnapshot
+  let rollout: ObjectKey
+  let deployment: JSON
+
+  var view: DeploymentView {
+    let status = deployment["status"]
+    let spec = deployment["spec"]
+    return DeploymentView(
+      replicas: spec?["replicas"]?.int ?? 1, paused: spec?["paused"]?.bool ?? false,
+      heldBy: deployment.annotations[Names.held], managed: deployment.labels[Names.managed] == rollout.name,
+      revision: PodTemplate(of: deployment).name,
+      observed: (status?["observedGeneration"]?.int ?? 0) >= deployment.generation,
+      progressDeadline: .seconds(progressDeadline), isBeingDeleted: deployment.isBeingDeleted, lastWriter: lastWriter)
+  }
+
+  /// In `Always` mode the field holds an endless number while paused at rest; a canary is judged by the default then.
+  private var progressDeadline: Int {
+    let seconds = deployment[path: ["spec", "progressDeadlineSeconds"]]?.int ?? 600
+    return seconds == Names.endlessDeadline ? 600 : seconds
+  }
+
+  /// The manager of the newest write that was neither ours nor a controller's status.
+  private var lastWriter: String? {
+    let entries = deployment[path: ["metadata", "managedFields"]]?.array ?? []
+    return entries.filter { entry in
+      entry["subresource"]?.string == nil && entry["manager"]?.string != Names.fieldManager
+    }
+    .max { ($0["time"]?.string ?? "") < ($1["time"]?.string ?? "") }?["manager"]?.string
+  }
+
+  /// The sets that the Deployment controls and those that Sluice holds for this Rollout.
+  var sets: [SetView] {
+    let template = PodTemplate(of: deployment)
+    let all = snapshot.objects(.pods, namespace: deployment.namespace)
+    return snapshot.objects(.replicaSets, namespace: deployment.namespace).compactMap { set in
+      guard !set.isBeingDeleted, let owner = owner(of: set) else { return nil }
+      let annotations = set.annotations
+      // Until its controller has seen the newest spec, the status may speak of the one before, and pods may be left.
+      let isObserved = (set[path: ["status", "observedGeneration"]]?.int ?? 0) >= set.generation
+      let pods = set[path: ["status", "replicas"]]?.int ?? 0
+      return SetView(
+        name: set.name, hash: set[path: ["spec", "selector", "matchLabels", Names.templateHash]]?.string ?? "",
+        owner: owner, matchesTemplate: PodTemplate(of: set) == template,
+        replicas: set[path: ["spec", "replicas"]]?.int ?? 1,
+        pods: isObserved ? pods : max(pods, 1),
+        available: set[path: ["status", "availableReplicas"]]?.int ?? 0,
+        number: annotations[Names.revisionNumber].flatMap(Int.init), rejected: annotations[Names.rejected] != nil,
+        trouble: PodTrouble.summary(of: all.filter { isOwned($0, by: set) }) ?? creationTrouble(of: set))
+    }
+  }
+
+  private func owner(of set: JSON) -> SetView.Owner? {
+    let references = set[path: ["metadata", "ownerReferences"]]?.array ?? []
+    guard let reference = references.first(where: { $0["uid"]?.string == deployment.uid }) else { return nil }
+    if reference["controller"]?.bool == true { return .deployment }
+    return set.labels[Names.rollout] == rollout.name ? .sluice : nil
+  }
+
+  private func isOwned(_ pod: JSON, by set: JSON) -> Bool {
+    pod[path: ["metadata", "ownerReferences"]]?.array?.contains { $0["uid"]?.string == set.uid } ?? false
+  }
+
+  /// Quota and admission refusals show as a condition of the set, since no pod exists.
+  private func creationTrouble(of set: JSON) -> String? {
+    let conditions = set[path: ["status", "conditions"]]?.array ?? []
+    let failure = conditions.first { $0["type"]?.string == "ReplicaFailure" && $0["status"]?.string == "True" }
+    return failure?["message"]?.string
+  }
+}
+
+/// Why pods do not become ready, in the words that the cluster uses.
+enum PodTrouble {
+  /// The commonest trouble among the pods: `CrashLoopBackOff (3 restarts) in container app: back-off restarting`.
+  static func summary(of pods: [JSON]) -> String? {
+    let troubles = pods.compactMap(trouble(of:))
+    guard let first = troubles.first else { return nil }
+    return troubles.count > 1 ? "\(first) (\(troubles.count) of \(pods.count) pods)" : first
+  }
+
+  private static func trouble(of pod: JSON) -> String? {
+    let status = pod["status"]
+    let containers =
+      (status?["initContainerStatuses"]?.array ?? []) + (status?["containerStatuses"]?.array ?? [])
+    for container in containers where container["ready"]?.bool != true {
+      let name = container["name"]?.string ?? "?"
+      if let waiting = container[path: ["state", "waiting"]], let reason = waiting["reason"]?.string,
+        reason != "ContainerCreating", reason != "PodInitializing"
+      {
+        let restarts = container["restartCount"]?.int ?? 0
+        let count = restarts > 0 ? " after \(restarts) restart\(restarts == 1 ? "" : "s")" : ""
+        let detail = waiting["message"]?.string.map { ": \($0)" } ?? ""
+        return "\(reason)\(count) in container \(name)\(detail)"
+      }
+      if let ended = container[path: ["state", "terminated"]], let code = ended["exitCode"]?.int, code != 0 {
+        return "container \(name) ended with code \(code)"
+      }
+    }
+    let conditions = status?["conditions"]?.array ?? []
+    if let scheduled = conditions.first(where: { $0["type"]?.string == "PodScheduled" }),
+      scheduled["status"]?.string == "False"
+    {
+      return "\(scheduled["reason"]?.string ?? "Unschedulable"): \(scheduled["message"]?.string ?? "")"
+    }
+    if conditions.contains(where: { $0["type"]?.string == "Ready" && $0["status"]?.string == "False" }),
+      status?["phase"]?.string == "Running"
+    {
+      return "running, but not ready (readiness probe)"
+    }
+    return nil
+  }
+}

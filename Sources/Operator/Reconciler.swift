@@ -1,0 +1,310 @@
+import Foundation
+import KubernetesAPI
+import KubernetesClient
+import Logging
+import RolloutAPI
+import RolloutEngine
+import Synchronization
+import TrafficRouting
+
+/// Brings one Rollout up to date: observe → decide → carry out → write the status. The one way through: every feature is
+/// a new observation, a new decision or a new effect.
+struct Reconciler: Sendable {
+  let view: ClusterView
+  let client: KubernetesClient
+  let board: JudgeBoard
+  let announcer: any Announcing
+  let hold: HoldProbe
+  let quiet: QuietTimes
+  let settings: OperatorSettings
+  let logger: Logger
+
+  /// Decisions on a state that changed under way are made anew at once, this often.
+  private static let maxAttempts = 4
+
+  func reconcile(_ item: WorkItem<ObjectKey>) async throws -> WorkOutcome {
+    var logger = logger
+    logger[metadataKey: "rollout"] = "\(item.key.name)"
+    logger[metadataKey: "namespace"] = "\(item.key.namespace)"
+    for _ in 1..<Self.maxAttempts {
+      do {
+        return try await turn(item.key, logger: logger)
+      } catch let error as KubernetesError where error.isConflict || error.isNotFound {
+        logger.debug("deciding anew: the object changed", metadata: ["problem": "\(error)"])
+      }
+    }
+    return try await turn(item.key, logger: logger)
+  }
+
+  private func turn(_ key: ObjectKey, logger: Logger) async throws -> WorkOutcome {
+    guard let json = view.object(.rollouts, key) else {
+      board.forget(key)
+      quiet.forget(key)
+      try await releaseRuns(of: key)
+      return .done
+    }
+    let rollout: Rollout
+    do {
+      rollout = try json.decode()
+    } catch {
+      logger.error("the Rollout cannot be read", metadata: ["problem": "\(error)"])
+      return .done
+    }
+    guard json.finalizers.contains(Names.finalizer) || json.isBeingDeleted else {
+      let finalizers = json.finalizers + [Names.finalizer]
+      try await writer.patch(
+        .rollouts, key,
+        .merge([
+          "metadata": [
+            "finalizers": .array(finalizers.map(JSON.string)), "resourceVersion": .string(json.resourceVersion),
+          ]
+        ]))
+      return .again(after: .zero)
+    }
+    var turn = try Turn(rollout: rollout, json: json, run: run(of: key), reconciler: self, logger: logger)
+    return try await turn.take()
+  }
+
+  var writer: ViewWriter { ViewWriter(client: client, view: view, urgent: true) }
+
+  /// The run under way, or else the newest; a run that cannot be read is passed over.
+  private func run(of key: ObjectKey) -> RolloutRun? {
+    let runs = view.objects(.rolloutRuns, namespace: key.namespace).compactMap { json -> RolloutRun? in
+      guard json[path: ["spec", "rolloutRef", "name"]]?.string == key.name else { return nil }
+      return try? json.decode()
+    }
+    let newestFirst = runs.sorted { left, right in
+      let times = (left.metadata.creationTimestamp, right.metadata.creationTimestamp)
+      if let left = times.0, let right = times.1, left != right { return left > right }
+      return Self.version(left) > Self.version(right)
+    }
+    return newestFirst.first { !($0.status?.phase?.isFinished ?? false) } ?? newestFirst.first
+  }
+
+  private static func version(_ run: RolloutRun) -> Int { Int(run.metadata.resourceVersion ?? "") ?? 0 }
+
+  /// Runs whose Rollout is gone have nothing left to clean up.
+  private func releaseRuns(of key: ObjectKey) async throws {
+    for run in view.objects(.rolloutRuns, namespace: key.namespace)
+    where run[path: ["spec", "rolloutRef", "name"]]?.string == key.name {
+      try await dropFinalizer(.rolloutRuns, run)
+    }
+  }
+
+  func dropFinalizer(_ type: ResourceType, _ object: JSON) async throws {
+    guard object.finalizers.contains(Names.finalizer) else { return }
+    let rest = object.finalizers.filter { $0 != Names.finalizer }
+    try await writer.patch(
+      type, object.objectKey,
+      .merge([
+        "metadata": ["finalizers": .array(rest.map(JSON.string)), "resourceVersion": .string(object.resourceVersion)]
+      ]))
+  }
+}
+
+/// One turn of one Rollout.
+private struct Turn {
+  let rollout: Rollout
+  let json: JSON
+  let run: RolloutRun?
+  let reconciler: Reconciler
+  var logger: Logger
+  private let time: TimeSource
+  private let runState: RunState?
+
+  init(rollout: Rollout, json: JSON, run: RolloutRun?, reconciler: Reconciler, logger: Logger) throws {
+    self.rollout = rollout
+    self.json = json
+    self.run = run
+    self.reconciler = reconciler
+    self.logger = logger
+    time = reconciler.client.time
+    runState = run.flatMap(RunRecord.state)
+    if let runState {
+      self.logger[metadataKey: "run"] = "\(runState.name)"
+      self.logger[metadataKey: "revision"] = "\(runState.revision)"
+      if let step = runState.stage.stepIndex { self.logger[metadataKey: "step"] = "\(step + 1)" }
+    }
+  }
+
+  private var view: ClusterView { reconciler.view }
+  private var key: ObjectKey { json.objectKey }
+
+  mutating func take() async throws -> WorkOutcome {
+    let isUnderWay = runState.map { !$0.stage.isFinished } ?? false
+    let present = Result { () throws(PlanErrors) in try Plan(rollout, templates: templates) }
+    let runPlan = isUnderWay ? run.flatMap(snapshotPlan) : nil
+    let plan: Plan
+    switch (present, runPlan) {
+    case (.success(let valid), _): plan = valid
+    // A run in flight keeps its own plan, whatever the Rollout says meanwhile.
+    case (.failure, let inForce?): plan = inForce
+    case (.failure(let errors), nil): return try await refuse(errors.problems)
+    }
+    let inForce = runPlan ?? plan
+    let problems = Unserved.problems(inForce)
+    guard problems.isEmpty || isUnderWay else { return try await refuse(problems) }
+
+    let provider: IstioProvider?
+    do {
+      provider = try self.provider(inForce)
+    } catch {
+      if !isUnderWay, !rollout.metadata.isBeingDeleted, !isMissingService(inForce) {
+        return try await refuse(
+          error.problems.map { PlanProblem(field: "spec", found: $0, wanted: "a route that can be made") })
+      }
+      provider = nil
+    }
+    return try await go(plan: plan, inForce: inForce, provider: provider)
+  }
+
+  private mutating func go(plan: Plan, inForce: Plan, provider: IstioProvider?) async throws -> WorkOutcome {
+    let hold = await reconciler.hold.view(for: inForce, deployment: view.object(.deployments, inForce.workloadKey))
+    let observer = Observer(
+      snapshot: view, rollout: json, plan: inForce, provider: provider, hold: hold,
+      measured: runState.flatMap { reconciler.board.latest(key, run: $0.name) })
+    let quietSince = reconciler.quiet.since(key, specs: specs(inForce), now: time.now)
+    let seen = observer.observe(run: run, quietSince: quietSince)
+    let before = RolloutRecord.state(of: rollout)
+    let decision = RolloutEngine(plan: plan)
+      .decide(rollout: before, run: runState, runPlan: inForce, seen: seen, now: time.now)
+
+    try await EffectCarrier(
+      cluster: reconciler.writer, snapshot: view, rollout: json, plan: inForce, provider: provider, run: run,
+      state: decision.rollout, templates: templates, announcer: reconciler.announcer, logger: logger
+    ).carryOut(decision.effects)
+
+    let target = provider.flatMap(routedTarget)
+    follow(decision.run, inForce, target)
+    try await writeStatuses(decision, seen, inForce, target)
+    // Effects that wrote something are to be seen, confirmed and followed by the next ones.
+    let didWork = decision.effects.contains { if case .announce = $0 { false } else { true } }
+    if didWork || decision.run?.stage != runState?.stage { return .again(after: .zero) }
+    return decision.lookAgain.map { .again(after: max($0, .milliseconds(50))) } ?? .done
+  }
+
+  // MARK: - What goes in
+
+  private var templates: AnalysisTemplates {
+    func specs(_ objects: [JSON]) -> [String: AnalysisTemplateSpec] {
+      Dictionary(
+        objects.compactMap { object in
+          guard let spec: AnalysisTemplateSpec = try? object["spec"]?.decode() else { return nil }
+          return (object.name, spec)
+        }, uniquingKeysWith: { first, _ in first })
+    }
+    return AnalysisTemplates(
+      namespaced: specs(view.objects(.analysisTemplates, namespace: key.namespace)),
+      cluster: specs(view.all(.clusterAnalysisTemplates)))
+  }
+
+  private func snapshotPlan(_ run: RolloutRun) -> Plan? {
+    try? Plan(Rollout(metadata: rollout.metadata, spec: run.spec.plan), templates: templates)
+  }
+
+  private func provider(_ plan: Plan) throws(RoutingRefusal) -> IstioProvider {
+    let services = try RoutedService.resolve(plan, live: view.objects(.services, namespace: key.namespace))
+    return try IstioProvider(
+      plan: plan, services: services, revision: runState?.revision ?? "stable",
+      gatewayNamespaces: reconciler.settings.gatewayNamespaces)
+  }
+
+  private func isMissingService(_ plan: Plan) -> Bool {
+    plan.services.contains { view.object(.services, ObjectKey(namespace: key.namespace, name: $0.name)) == nil }
+  }
+
+  private func routedTarget(_ provider: IstioProvider) -> TrafficTarget? {
+    switch provider.observe(view.objects(.virtualServices, namespace: key.namespace)) {
+    case .routing(.split(let target)), .changed(.split(let target), _, _): target
+    default: nil
+    }
+  }
+
+  /// What must be quiet before a run starts: a commit changes several of these.
+  private func specs(_ plan: Plan) -> [JSON] {
+    let deployment = view.object(.deployments, plan.workloadKey)
+    let services = plan.services.map { view.object(.services, ObjectKey(namespace: key.namespace, name: $0.name)) }
+    return [json["spec"] ?? .null, deployment.map { PodTemplate(of: $0).json } ?? .null]
+      + services.map { $0?[path: ["spec", "ports"]] ?? .null }
+  }
+
+  // MARK: - What comes out
+
+  private func follow(_ run: RunState?, _ plan: Plan, _ target: TrafficTarget?) {
+    guard let run, !run.stage.isFinished else { return reconciler.board.forget(key) }
+    let scope = MetricsScope(
+      namespace: key.namespace, services: plan.services, stableReplicaSet: run.stable.set,
+      canaryReplicaSet: run.set ?? "\(plan.workload)-\(run.revision)")
+    reconciler.board.follow(
+      key,
+      JudgedRun(
+        name: run.name, plan: plan, scope: scope, traffic: target ?? .stableOnly, writtenAt: run.trafficWrittenAt,
+        verifiedAt: run.verifiedAt), uptime: time.uptime)
+  }
+
+  private func writeStatuses(
+    _ decision: Decision, _ seen: Observation, _ plan: Plan, _ target: TrafficTarget?
+  ) async throws {
+    let checks = (seen.measured?.checks ?? []).map { CheckRecord($0, now: time.now) }
+    if let run, let state = decision.run, let live = view.object(.rolloutRuns, run.metadata.key) {
+      let status = RunRecord.status(
+        state, of: run, before: runState, plan: plan, canaryHash: seen.set(named: state.set)?.hash, traffic: target,
+        checks: checks, situation: decision.rollout.situation, now: time.now)
+      try await write(status, over: live, .rolloutRuns)
+    }
+    guard let live = view.object(.rollouts, key) else { return }
+    let status = RolloutRecord.status(
+      decision.rollout, of: rollout,
+      RolloutRecord.Surroundings(
+        run: run, runState: decision.run, plan: plan, seen: seen, target: target, images: images(decision)),
+      now: time.now)
+    try await write(status, over: live, .rollouts)
+  }
+
+  private func images(_ decision: Decision) -> [String: [String]] {
+    let names = [decision.rollout.stable?.set, decision.run?.set].compactMap { $0 }
+    return Dictionary(
+      names.map { name in
+        let set = view.object(.replicaSets, ObjectKey(namespace: key.namespace, name: name))
+        let containers = set?[path: ["spec", "template", "spec", "containers"]]?.array ?? []
+        return (name, containers.compactMap { $0["image"]?.string })
+      }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// Writes a status that says something new. The numbers of checks change with every look; they go along with the next
+  /// news, and are news themselves where a verdict changes.
+  private func write(_ status: some Encodable, over live: JSON, _ type: ResourceType) async throws {
+    let new = try JSON(encoding: status)
+    guard Self.news(new) != Self.news(live["status"] ?? .emptyObject) else { return }
+    var object = live
+    object["status"] = new
+    do {
+      try await reconciler.writer.replace(type, object, subresource: "status")
+    } catch let error as KubernetesError where error.isNotFound {
+      // It went with its finalizer, a moment ago.
+    }
+  }
+
+  private static func news(_ status: JSON) -> JSON {
+    var news = status
+    if let checks = news["checks"]?.array {
+      news["checks"] = .array(checks.map { ["name": $0["name"] ?? .null, "verdict": $0["verdict"] ?? .null] })
+    }
+    return news
+  }
+
+  /// A plan that cannot be carried out is said to be so, and nothing is touched.
+  private func refuse(_ problems: [PlanProblem]) async throws -> WorkOutcome {
+    if rollout.metadata.isBeingDeleted {
+      // Without a plan it is not known what to take down: all that carries traffic stays.
+      logger.warning("a Rollout without a valid plan is deleted; its Services and routes stay")
+      try await reconciler.dropFinalizer(.rollouts, json)
+      return .done
+    }
+    var state = RolloutRecord.state(of: rollout)
+    state.situation = .stalled(.invalidPlan, problems.map(\.description).joined(separator: "; "))
+    let status = RolloutRecord.status(state, of: rollout, RolloutRecord.Surroundings(), now: time.now)
+    try await write(status, over: json, .rollouts)
+    return .done
+  }
+}

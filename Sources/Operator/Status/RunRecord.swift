@@ -1,0 +1,191 @@
+import CanaryAnalysis
+import Foundation
+import KubernetesAPI
+import RolloutAPI
+import RolloutEngine
+
+/// The engine's state of a run, as the RolloutRun's spec and status keep it.
+enum RunRecord {
+  /// - Returns: `nil` for a status that no version of the engine wrote.
+  static func state(of run: RolloutRun) -> RunState? {
+    let status = run.status
+    let created = run.metadata.creationTimestamp?.date ?? .distantPast
+    guard let stage = stage(status) else { return nil }
+    var state = RunState(
+      name: run.metadata.name ?? "", revision: run.spec.revision, set: status?.canary?.replicaSet,
+      stable: Revision(set: run.spec.stable.replicaSet, hash: run.spec.stable.hash), demand: run.spec.demand,
+      isFastUndo: run.spec.fastUndo ?? false, stage: stage, since: status?.stageSince?.date ?? created,
+      commandSequence: status?.commandSequence ?? 0)
+    state.pause = status?.pause.flatMap(pause)
+    state.shortSince = status?.shortSince?.date
+    state.trafficWrittenAt = status?.trafficWrittenAt?.date
+    state.verifiedAt = status?.trafficVerifiedAt?.date
+    state.commandMessage = status?.commandMessage
+    return state
+  }
+
+  private static func stage(_ status: RolloutRunStatus?) -> Stage? {
+    guard let status, let phase = status.phase else { return .starting }
+    let word = status.stage ?? ""
+    switch phase {
+    case .pending, .starting: return .starting
+    case .progressing, .paused:
+      if status.step == nil, let stage = PromotionStage(rawValue: word) { return .promoting(stage) }
+      guard let step = status.step, let stage = StepStage(rawValue: word) else { return nil }
+      return .step(step - 1, stage)
+    case .promoting: return PromotionStage(rawValue: word).map(Stage.promoting)
+    case .aborting:
+      guard let stage = AbortStage(rawValue: word) else { return nil }
+      return .aborting(stage, cause(status.cause))
+    case .promoted: return .finished(.promoted)
+    case .aborted, .superseded: return .finished(.aborted(cause(status.cause)))
+    }
+  }
+
+  private static func cause(_ status: AbortStatus?) -> AbortCause {
+    let text = status?.message ?? ""
+    return switch status?.kind {
+    case .failedCheck: .failedCheck(text)
+    case .notAvailable: .notAvailable(text)
+    case .person, nil: .person(text)
+    case .undecided: .undecided(text)
+    case .superseded: .superseded
+    case .deleted: .deleted
+    case .workloadGone: .workloadGone
+    case .escaped: .escaped(text)
+    }
+  }
+
+  private static func record(_ cause: AbortCause) -> AbortStatus {
+    let kind: AbortStatus.Kind =
+      switch cause {
+      case .failedCheck: .failedCheck
+      case .notAvailable: .notAvailable
+      case .person: .person
+      case .undecided: .undecided
+      case .superseded: .superseded
+      case .deleted: .deleted
+      case .workloadGone: .workloadGone
+      case .escaped: .escaped
+      }
+    return AbortStatus(kind: kind, message: cause.message)
+  }
+
+  private static func pause(_ status: PauseStatus) -> RunState.Pause? {
+    switch status.kind {
+    case .plan: .plan
+    case .person: .person(status.message ?? "a person")
+    case .undecided, .bypass, .conflict: .undecided(status.message ?? "")
+    }
+  }
+
+  private static func record(_ pause: RunState.Pause) -> PauseStatus {
+    switch pause {
+    case .plan: PauseStatus(kind: .plan)
+    case .person(let who): PauseStatus(kind: .person, message: who)
+    case .undecided(let why): PauseStatus(kind: .undecided, message: why)
+    }
+  }
+
+  // MARK: - Status
+
+  /// - Parameters:
+  ///   - before: the state that the stored status speaks of.
+  ///   - canaryHash: of the canary's set, where it is known.
+  static func status(
+    _ state: RunState, of run: RolloutRun, before: RunState?, plan: Plan, canaryHash: String?,
+    traffic: TrafficTarget?, checks: [CheckRecord], situation: Situation, now: Date
+  ) -> RolloutRunStatus {
+    var status = run.status ?? RolloutRunStatus()
+    status.observedGeneration = run.metadata.generation
+    status.steps = plan.steps.count
+    status.startedAt = status.startedAt ?? Timestamp(now)
+    describe(state.stage, isPaused: state.pause != nil, in: &status)
+    status.progress = state.stage.stepIndex.map { "\($0 + 1)/\(plan.steps.count)" } ?? status.progress
+    status.stageSince = MicroTime(state.since)
+    if let set = state.set { status.canary = RunRevision(hash: canaryHash ?? state.revision, replicaSet: set) }
+    status.traffic = traffic?.spec
+    status.trafficWrittenAt = state.trafficWrittenAt.map { MicroTime($0) }
+    status.trafficVerifiedAt = state.verifiedAt.map { MicroTime($0) }
+    status.shortSince = state.shortSince.map { MicroTime($0) }
+    status.pause = state.pause.map(record)
+    status.commandSequence = state.commandSequence == 0 ? nil : state.commandSequence
+    status.commandMessage = state.commandMessage
+    status.message = message(situation) ?? status.message
+    if !checks.isEmpty { status.checks = checks }
+    if state.stage.isFinished, status.finishedAt == nil { status.finishedAt = Timestamp(now) }
+    status.timeline = Timeline.updated(
+      status.timeline ?? [], from: before, to: state, plan: plan, checks: status.checks ?? [], now: now)
+    return status.thinned()
+  }
+
+  private static func describe(_ stage: Stage, isPaused: Bool, in status: inout RolloutRunStatus) {
+    status.step = nil
+    switch stage {
+    case .starting:
+      status.phase = .starting
+      status.stage = nil
+    case .step(let index, let part):
+      status.phase = isPaused ? .paused : .progressing
+      status.stage = part.rawValue
+      status.step = index + 1
+    case .promoting(let part):
+      status.phase = .promoting
+      status.stage = part.rawValue
+    case .aborting(let part, let cause):
+      status.phase = .aborting
+      status.stage = part.rawValue
+      status.cause = record(cause)
+    case .finished(.promoted):
+      status.phase = .promoted
+      status.stage = nil
+      status.message = "promoted"
+    case .finished(.aborted(let cause)):
+      if case .superseded = cause { status.phase = .superseded } else { status.phase = .aborted }
+      status.stage = nil
+      status.cause = record(cause)
+      status.reason = record(cause).kind.rawValue
+      status.message = cause.message
+    }
+  }
+
+  private static func message(_ situation: Situation) -> String? {
+    switch situation {
+    case .running(let text), .paused(let text), .rejected(let text): text
+    case .waiting, .idle, .stalled: nil
+    }
+  }
+}
+
+extension CheckRecord {
+  init(_ report: CheckReport, now: Date) {
+    let evidence = report.judgement?.evidence
+    self.init(
+      name: report.name, verdict: CheckRecord.Verdict(rawValue: report.verdict.rawValue) ?? .unknown,
+      finding: report.judgement?.finding.rawValue, message: report.message, at: MicroTime(now),
+      evidence: evidence.map(EvidenceRecord.init))
+  }
+}
+
+extension EvidenceRecord {
+  init(_ evidence: Evidence) {
+    self.init(
+      property: evidence.property, canary: Track(evidence.canary), stable: Track(evidence.stable),
+      limit: Self.text(evidence.limit), ratioLower: Self.text(evidence.ratioLower),
+      ratioUpper: Self.text(evidence.ratioUpper), eValue: Self.text(evidence.comparisonEValue),
+      threshold: Self.text(evidence.comparisonThreshold), limitEValue: Self.text(evidence.limitEValue),
+      limitThreshold: Self.text(evidence.limitThreshold), risk: Self.text(evidence.risk),
+      window: evidence.window.map { Duration.seconds($0).text },
+      queries: evidence.queries.isEmpty ? nil : evidence.queries, notes: evidence.notes.isEmpty ? nil : evidence.notes)
+  }
+
+  fileprivate static func text(_ number: Double?) -> String? { number.flatMap { DecimalString($0)?.description } }
+}
+
+extension EvidenceRecord.Track {
+  init(_ track: Evidence.Track) {
+    self.init(
+      requests: EvidenceRecord.text(track.counts.requests), bad: EvidenceRecord.text(track.counts.bad),
+      lower: EvidenceRecord.text(track.interval.lower), upper: EvidenceRecord.text(track.interval.upper))
+  }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import KubernetesAPI
+import RolloutAPI
+import RolloutEngine
+
+/// The story of a run: one entry for its start, each step, the promotion or the abort.
+enum Timeline {
+  /// The entry that a stage belongs to.
+  private struct Chapter: Equatable {
+    var kind: StepRecord.Kind
+    var step: Int?
+
+    init?(_ stage: Stage) {
+      switch stage {
+      case .starting: kind = .start
+      case .step(let index, _):
+        kind = .step
+        step = index + 1
+      case .promoting: kind = .promotion
+      case .aborting: kind = .abort
+      case .finished: return nil
+      }
+    }
+  }
+
+  static func updated(
+    _ timeline: [StepRecord], from before: RunState?, to after: RunState, plan: Plan, checks: [CheckRecord], now: Date
+  ) -> [StepRecord] {
+    var timeline = timeline
+    let chapter = Chapter(after.stage)
+    if let last = timeline.indices.last, timeline[last].finishedAt == nil {
+      if let verified = after.verifiedAt, timeline[last].kind == .step || timeline[last].kind == .promotion {
+        timeline[last].verifiedAt = timeline[last].verifiedAt ?? MicroTime(verified)
+      }
+      if let chapter, chapter.kind == timeline[last].kind, chapter.step == timeline[last].step { return timeline }
+      close(&timeline[last], before: before, after: after, checks: checks, now: now)
+    }
+    guard let chapter else { return timeline }
+    var record = StepRecord(kind: chapter.kind, step: chapter.step, startedAt: MicroTime(now))
+    if let step = chapter.step, plan.steps.indices.contains(step - 1) {
+      record.name = plan.steps[step - 1].name
+      record.title = plan.steps[step - 1].description
+    }
+    if case .aborting(_, let cause) = after.stage { record.message = cause.message }
+    return timeline + [record]
+  }
+
+  private static func close(
+    _ record: inout StepRecord, before: RunState?, after: RunState, checks: [CheckRecord], now: Date
+  ) {
+    record.finishedAt = MicroTime(now)
+    if record.kind == .step, !checks.isEmpty { record.checks = checks }
+    record.outcome = .passed
+    switch after.stage {
+    case .aborting(_, .failedCheck), .aborting(_, .notAvailable), .aborting(_, .undecided): record.outcome = .failed
+    case .aborting: record.outcome = .cut
+    default: break
+    }
+    if record.outcome == .passed, let before, after.commandSequence > before.commandSequence, record.kind == .step {
+      record.outcome = .skipped
+      record.message = after.commandMessage
+    }
+  }
+}

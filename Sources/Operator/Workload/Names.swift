@@ -1,0 +1,30 @@
+/// The labels, annotations and finalizers that Sluice writes. The admission policies in deploy/policies know some too.
+public enum Names {
+  public static let fieldManager = "sluice"
+
+  /// On the Deployment: the Rollout that manages it; the policies select by it. On objects that Sluice makes: their Rollout.
+  public static let managed = "sluice.dev/managed"
+  public static let rollout = "sluice.dev/rollout"
+  public static let run = "sluice.dev/run"
+  public static let revision = "sluice.dev/revision"
+  public static let track = "sluice.dev/track"
+  /// On a ReplicaSet: why its revision was rejected.
+  public static let rejected = "sluice.dev/rejected"
+
+  /// On a Deployment: who holds it.
+  public static let held = "sluice.dev/held"
+  /// On a Deployment or a callers' Service: changed by every write of ours, so that the policies let that write through.
+  public static let ownWrite = "sluice.dev/own-write"
+  /// On a callers' Service: the revision it is pinned to.
+  public static let pin = "sluice.dev/pin"
+
+  public static let finalizer = "sluice.dev/finalizer"
+
+  public static let templateHash = "pod-template-hash"
+  public static let revisionNumber = "deployment.kubernetes.io/revision"
+  public static let desiredReplicas = "deployment.kubernetes.io/desired-replicas"
+  public static let maxReplicas = "deployment.kubernetes.io/max-replicas"
+
+  /// What a Deployment that is paused for good gets, so that kstatus calls it current.
+  public static let endlessDeadline = 2_147_483_647
+}

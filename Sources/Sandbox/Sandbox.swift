@@ -1,0 +1,132 @@
+import Foundation
+import Hummingbird
+import KubernetesAPI
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// A cluster to try a plan on: the Kubernetes API in memory, a mesh that obeys VirtualServices with callers and
+/// applications in it, and the metrics that a mesh would export.
+public struct Sandbox: ServiceLifecycle.Service {
+  /// Where it can be reached, once it answers.
+  public struct Addresses: Sendable {
+    public var apiPort: Int
+    public var metricsPort: Int
+
+    /// A kubeconfig for kubectl; the sandbox asks for no credentials.
+    public var kubeconfig: String { SandboxCluster.kubeconfig(port: apiPort) }
+  }
+
+  private let port: Int
+  private let metricsPort: Int
+  private let logger: Logger
+  private let onReady: @Sendable (Addresses) async throws -> Void
+
+  /// - Parameters:
+  ///   - port: of the API; 0 for one that is free. All ports are on the loopback address.
+  ///   - metricsPort: where `/metrics` is served; 0 for one that is free.
+  ///   - onReady: called once both answer; what it throws ends the sandbox.
+  public init(
+    port: Int = 0, metricsPort: Int = 0, logger: Logger = Logger(label: "sandbox"),
+    onReady: @escaping @Sendable (Addresses) async throws -> Void = { _ in }
+  ) {
+    self.port = port
+    self.metricsPort = metricsPort
+    self.logger = logger
+    self.onReady = onReady
+  }
+
+  /// Runs until it is cancelled or its service group shuts down.
+  /// - Throws: where an address is taken, and what `onReady` throws.
+  public func run() async throws {
+    let server = APIServer()
+    try MeshDefinitions.install(in: InProcessAccess(server))
+    // A Service of which nothing is said has callers too, so that a team's own manifests come alive.
+    let mesh = SimulatedMesh(settings: MeshSettings(defaultRate: 200))
+    let (ports, tell) = AsyncStream.makeStream(of: Port.self, bufferingPolicy: .bufferingNewest(2))
+    let cluster = SandboxCluster(
+      server: server, behaviour: ApplicationBehaviours(), port: port, logger: logger,
+      onListening: { _ = tell.yield(.api($0)) })
+    let metrics = metricsApplication(mesh) { _ = tell.yield(.metrics($0)) }
+
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await cluster.run() }
+      group.addTask { try await metrics.run() }
+      group.addTask { await mesh.run(ClusterMeshSource(cluster: InProcessAccess(server))) }
+      group.addTask { [onReady] in
+        var addresses = Addresses(apiPort: 0, metricsPort: 0)
+        for await port in ports {
+          switch port {
+          case .api(let number): addresses.apiPort = number
+          case .metrics(let number): addresses.metricsPort = number
+          }
+          if addresses.apiPort != 0, addresses.metricsPort != 0 { return try await onReady(addresses) }
+        }
+      }
+      // One of them ends when its port is ready; whichever is second ends the sandbox.
+      try await group.next()
+      try await group.next()
+      group.cancelAll()
+    }
+  }
+
+  private enum Port: Sendable {
+    case api(Int)
+    case metrics(Int)
+  }
+
+  private func metricsApplication(
+    _ mesh: SimulatedMesh, onListening: @escaping @Sendable (Int) -> Void
+  ) -> some ApplicationProtocol {
+    let router = Router()
+    router.get("/metrics") { _, _ in
+      Response(
+        status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+        body: ResponseBody(byteBuffer: ByteBuffer(string: mesh.exposition())))
+    }
+    return Application(
+      router: router, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: metricsPort)),
+      onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) }, logger: logger)
+  }
+}
+
+/// The mesh's kinds as far as the sandbox needs them. A mesh brings its own definitions; these only know the outline, so
+/// that what a team has for its cluster is taken here too.
+enum MeshDefinitions {
+  private static let definitions = ResourceType(
+    group: "apiextensions.k8s.io", kind: "CustomResourceDefinition", plural: "customresourcedefinitions",
+    namespaced: false)
+
+  static func install(in cluster: any ClusterAccess) throws(Status) {
+    let outlines: [(plural: String, kind: String, short: String)] = [
+      ("virtualservices", "VirtualService", "vs"), ("destinationrules", "DestinationRule", "dr"),
+      ("gateways", "Gateway", "gw"),
+    ]
+    for outline in outlines {
+      _ = try cluster.create(definitions, definition(outline.plural, outline.kind, outline.short))
+    }
+  }
+
+  private static func definition(_ plural: String, _ kind: String, _ short: String) -> JSON {
+    let group = "networking.istio.io"
+    let open: JSON = ["type": "object", "x-kubernetes-preserve-unknown-fields": true]
+    let versions: [JSON] = ["v1", "v1beta1"].map { version in
+      [
+        "name": .string(version), "served": true, "storage": .bool(version == "v1"),
+        "schema": ["openAPIV3Schema": ["type": "object", "properties": ["spec": open, "status": open]]],
+        "subresources": ["status": [:]],
+      ]
+    }
+    return [
+      "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+      "metadata": ["name": .string("\(plural).\(group)")],
+      "spec": [
+        "group": .string(group), "scope": "Namespaced", "versions": .array(versions),
+        "names": [
+          "plural": .string(plural), "singular": .string(kind.lowercased()), "kind": .string(kind),
+          "listKind": .string("\(kind)List"), "shortNames": [.string(short)],
+        ],
+      ],
+    ]
+  }
+}

@@ -1,0 +1,85 @@
+import ArgumentParser
+import Foundation
+import HTTPTransport
+import KubernetesAPI
+import KubernetesClient
+import Logging
+import Operator
+import ServiceLifecycle
+
+/// Runs the operator.
+struct ControllerCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "controller", abstract: "Run the operator, in a cluster or beside it.",
+    discussion: """
+      Several may run at once; the one that holds the lease works. It stops on SIGTERM or SIGINT after what it is writing, \
+      and gives the lease back.
+      """)
+
+  @Option(help: "The kubeconfig to use; else KUBECONFIG, else ~/.kube/config, else the pod's own.")
+  var kubeconfig: String?
+
+  @Option(help: "The context of the kubeconfig.")
+  var context: String?
+
+  @Option(name: .customLong("prometheus-url"), help: "Where Prometheus answers, as http://prometheus.monitoring:9090.")
+  var prometheusURL: String
+
+  @Option(name: [.short, .long], help: "Only Rollouts of this namespace; all where absent.")
+  var namespace: String?
+
+  @Option(help: "The namespace of the lease; that of the context where absent.")
+  var leaseNamespace: String?
+
+  @Option(help: "A namespace, other than a Rollout's own, whose gateways plans may name; may be given several times.")
+  var gatewayNamespace: [String] = []
+
+  @Option(help: "How many Rollouts are reconciled at the same time.")
+  var workers = 8
+
+  @Option(help: "trace, debug, info, notice, warning or error.")
+  var logLevel: Logger.Level = .info
+
+  func validate() throws {
+    guard let url = URLComponents(string: prometheusURL), ["http", "https"].contains(url.scheme), url.host != nil else {
+      throw ValidationError("--prometheus-url: found '\(prometheusURL)', wanted an address as http://host:9090")
+    }
+    guard (1...64).contains(workers) else {
+      throw ValidationError("--workers: found \(workers), wanted a number from 1 to 64")
+    }
+  }
+
+  func run() async throws {
+    let settings = try ClusterSettings.discover(kubeconfig: kubeconfig, context: context)
+    var logger = Logger(label: "sluice") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = logLevel
+    let agent = "sluice/\(Version.text)"
+    let transport = try CurlTransport(settings.transportConfiguration(userAgent: agent))
+    let outbound = try CurlTransport(TransportConfiguration(proxy: .environment(), userAgent: agent))
+    let client = KubernetesClient(settings, transport: transport, logger: logger)
+    let identity = "\(ProcessInfo.processInfo.hostName)_\(UUID().uuidString.prefix(8))"
+    let controller = Controller(
+      settings: OperatorSettings(
+        prometheusURL: prometheusURL, namespace: namespace,
+        lease: ObjectKey(namespace: leaseNamespace ?? settings.namespace, name: "sluice"), identity: identity,
+        gatewayNamespaces: Set(gatewayNamespace), workers: workers),
+      client: client, outbound: outbound, logger: logger)
+    logger.info(
+      "starting", metadata: ["version": "\(Version.text)", "server": "\(settings.server)", "identity": "\(identity)"])
+    let group = ServiceGroup(
+      configuration: ServiceGroupConfiguration(
+        services: [.init(service: controller, successTerminationBehavior: .gracefullyShutdownGroup)],
+        gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    do {
+      try await group.run()
+    } catch {
+      await transport.shutdown()
+      await outbound.shutdown()
+      throw error
+    }
+    await transport.shutdown()
+    await outbound.shutdown()
+  }
+}
+
+extension Logger.Level: @retroactive ExpressibleByArgument {}

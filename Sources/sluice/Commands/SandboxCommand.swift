@@ -1,0 +1,60 @@
+import ArgumentParser
+import Foundation
+import Logging
+import Sandbox
+import ServiceLifecycle
+
+/// Serves a cluster that is not one, to try a plan on a laptop.
+struct SandboxCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sandbox", abstract: "Serve a cluster in memory, with a simulated mesh, to try a plan on.",
+    discussion: """
+      kubectl works with it as with any cluster. Pods run in name only; a tag of their image says how they behave: \
+      v2-errors5 answers 5 % of the requests with an error, v2-slow400 takes 400 ms. Everything is gone when it stops.
+      """)
+
+  @Option(help: "The port of the API; 0 for one that is free.")
+  var port = 0
+
+  @Option(help: "Where a kubeconfig for the sandbox is written; a file that is there is replaced.")
+  var kubeconfig: String
+
+  @Option(help: "The port of the simulated mesh's metrics, for a Prometheus to scrape; 0 for one that is free.")
+  var meshMetricsPort = 0
+
+  @Option(help: "trace, debug, info, notice, warning or error.")
+  var logLevel: Logger.Level = .warning
+
+  func validate() throws {
+    for (flag, value) in [("--port", port), ("--mesh-metrics-port", meshMetricsPort)] where !(0...65535).contains(value)
+    {
+      throw ValidationError("\(flag): found \(value), wanted a port from 0 to 65535")
+    }
+  }
+
+  func run() async throws {
+    var logger = Logger(label: "sandbox") { StreamLogHandler.standardError(label: $0) }
+    logger.logLevel = logLevel
+    let file = kubeconfig
+    let sandbox = Sandbox(port: port, metricsPort: meshMetricsPort, logger: logger) { addresses in
+      do {
+        try Data(addresses.kubeconfig.utf8).write(to: URL(filePath: file), options: .atomic)
+      } catch {
+        Output.note("sluice sandbox: cannot write the kubeconfig \(file): \(error.localizedDescription)")
+        throw error
+      }
+      Output.print([
+        "The sandbox is ready. In another terminal:",
+        "  export KUBECONFIG=\(URL(filePath: file).path)",
+        "  kubectl get namespaces",
+        "Metrics of its mesh, for a Prometheus with honor_labels: http://127.0.0.1:\(addresses.metricsPort)/metrics",
+        "Ctrl-C stops it, and everything in it is gone.",
+      ])
+    }
+    let group = ServiceGroup(
+      configuration: ServiceGroupConfiguration(
+        services: [.init(service: sandbox, successTerminationBehavior: .gracefullyShutdownGroup)],
+        gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    try await group.run()
+  }
+}
