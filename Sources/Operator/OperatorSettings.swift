@@ -1,5 +1,4 @@
 import KubernetesAPI
-import RolloutAPI
 
 /// What the operator is told when it starts.
 public struct OperatorSettings: Sendable {
@@ -26,35 +25,5 @@ public struct OperatorSettings: Sendable {
     self.identity = identity
     self.gatewayNamespaces = gatewayNamespaces
     self.workers = workers
-  }
-}
-
-/// What a plan may say and this version does not carry out. Named here, so that nothing is silently left undone.
-enum Unserved {
-  static func problems(_ plan: Plan) -> [PlanProblem] {
-    var problems: [PlanProblem] = []
-    switch plan.provider {
-    case .istio: break
-    case .gatewayAPI:
-      problems.append(
-        PlanProblem(field: "spec.traffic", found: "gatewayAPI", wanted: "istio, the provider that this version serves"))
-    case .replicas:
-      problems.append(
-        PlanProblem(field: "spec.traffic", found: "replicas", wanted: "istio, the provider that this version serves"))
-    }
-    for service in plan.services where service.selector == .managed {
-      problems.append(
-        PlanProblem(
-          field: "spec.serviceRefs[name=\(service.name)].selector", found: "Managed",
-          wanted: "Declared, which is what this version serves"))
-    }
-    for slo in plan.analysis.slos {
-      guard case .query = slo.objective else { continue }
-      problems.append(
-        PlanProblem(
-          field: "spec.analysis.slos[name=\(slo.name)].query", found: "a query of your own",
-          wanted: "errorRate or latency, which this version judges"))
-    }
-    return problems
   }
 }

@@ -142,7 +142,7 @@ private struct Turn {
     case (.failure(let errors), nil): return try await refuse(errors.problems)
     }
     let inForce = runPlan ?? plan
-    let problems = Unserved.problems(inForce)
+    let problems = inForce.unserved
     guard problems.isEmpty || isUnderWay else { return try await refuse(problems) }
 
     let provider: IstioProvider?

@@ -11,7 +11,6 @@ import Testing
     #expect(
       RolloutPanel.lines(try running(), now: now, width: 20).joined(separator: "\n") == """
         shop/checkout   Running   step 2 of 3 (tenth)
-          step 2 of 3 (tenth)
 
           canary [##------------------] 10%, mirror 20%
           stable   7d8f9   4/4 pods   shop/checkout:v1
@@ -43,11 +42,22 @@ import Testing
           stable   7d8f9   4/4 pods   shop/checkout:v1
 
           run checkout-5c6b7: Aborted, after 1m30s
-            errors: 9 %
 
           rejected 5c6b7 by checkout-5c6b7: errors: 9 %
           change the Deployment, or: sluice retry checkout
         """)
+  }
+
+  @Test("a long line is folded between words, under its last column")
+  func folding() {
+    let line = "    ?   p99   Insufficient   requests slower than 500 ms: canary 0 % of 23 requests, stable none"
+    #expect(
+      Folding.fold(["short", line], width: 60) == [
+        "short",
+        "    ?   p99   Insufficient   requests slower than 500 ms:",
+        "                             canary 0 % of 23 requests,",
+        "                             stable none",
+      ])
   }
 
   @Test("a line for a pipe holds the same in one line and no time that runs")
@@ -101,9 +111,8 @@ import Testing
           began 2026-01-01T12:05:05Z, traffic verified after 20s, ended after 2m20s
           + errors: Pass (Kept)
               no errors
-              canary: 0 of 120 requests, rate 0 to 0.04
               worse than stable: evidence 1.2, fails at 2000
-              watched for 2m, risk of a false abort 0.001
+              watched for 2m, risk of a false abort 0.1%
               note: coarse buckets
               query: up
 

@@ -76,8 +76,7 @@ struct GetCommand: AsyncParsableCommand {
       let drawing = try await lines(session)
       if Output.isTerminal {
         Output.erase(lines: height)
-        Output.print(drawing.panel)
-        height = drawing.panel.count
+        height = Output.draw(drawing.panel)
       } else {
         Output.print(drawing.log.filter { !said.contains($0) })
         said = Set(drawing.log)

@@ -69,7 +69,11 @@ enum Linter {
         report.notes.append(
           line(entry, problem.field) + "\(problem.found) is in none of these files, so its SLOs are not checked")
       }
-      report.problems += content.problems(templates: known).map { line(entry, $0.field) + $0.description }
+      var problems = content.problems(templates: known)
+      if problems.isEmpty, case .rollout(let rollout) = content, let plan = try? Plan(rollout, templates: known) {
+        problems = plan.unserved
+      }
+      report.problems += problems.map { line(entry, $0.field) + $0.description }
     }
     return report
   }

@@ -14,9 +14,22 @@ import Yams
 enum Output {
   static var isTerminal: Bool { isatty(1) == 1 }
 
-  static func print(_ lines: [String]) {
-    for line in lines { Swift.print(line) }
+  /// Prints lines, folded to the terminal's width where there is one.
+  static func print(_ lines: [String]) { _ = draw(lines) }
+
+  /// As ``print(_:)``.
+  /// - Returns: how many lines that took.
+  static func draw(_ lines: [String]) -> Int {
+    let folded = isTerminal ? Folding.fold(lines, width: columns) : lines
+    for line in folded { Swift.print(line) }
     fflush(nil)
+    return folded.count
+  }
+
+  /// The width of the terminal, 80 where it does not say.
+  private static var columns: Int {
+    var size = winsize()
+    return ioctl(1, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
   }
 
   static func note(_ line: String) {

@@ -53,13 +53,22 @@ enum Explanation {
     var lines = ["  \(RolloutPanel.mark(check.verdict)) \(check.name): \(check.verdict.rawValue)\(finding)"]
     if let message = check.message { lines.append("      \(message)") }
     guard let evidence = check.evidence else { return lines }
-    for (name, track) in [("canary", evidence.canary), ("stable", evidence.stable)] {
-      if let track, let text = self.track(track) { lines.append("      \(name): \(text)") }
+    // The sentence says the counts and rates of both tracks already.
+    if check.message == nil {
+      lines += tracks(evidence)
     }
     lines += numbers(evidence).map { "      " + $0 }
-    for note in evidence.notes ?? [] { lines.append("      note: \(note)") }
+    for note in evidence.notes ?? [] where check.message?.contains(note) != true { lines.append("      note: \(note)") }
     if withQueries {
       for query in evidence.queries ?? [] { lines.append("      query: \(query)") }
+    }
+    return lines
+  }
+
+  private static func tracks(_ evidence: EvidenceRecord) -> [String] {
+    var lines: [String] = []
+    for (name, track) in [("canary", evidence.canary), ("stable", evidence.stable)] {
+      if let track, let text = self.track(track) { lines.append("      \(name): \(text)") }
     }
     return lines
   }
@@ -68,25 +77,37 @@ enum Explanation {
     var parts: [String] = []
     if let value = track.value { parts.append("value \(value)") }
     if let requests = track.requests { parts.append("\(track.bad ?? "?") of \(requests) requests") }
-    if let lower = track.lower, let upper = track.upper { parts.append("rate \(lower) to \(upper)") }
+    if let lower = track.lower, let upper = track.upper { parts.append("rate \(percent(lower)) to \(percent(upper))") }
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 
   private static func numbers(_ evidence: EvidenceRecord) -> [String] {
     var lines: [String] = []
     if let eValue = evidence.eValue, let threshold = evidence.threshold {
-      lines.append("worse than stable: evidence \(eValue), fails at \(threshold)")
+      lines.append("worse than stable: evidence \(number(eValue)), fails at \(number(threshold))")
     }
     if let eValue = evidence.limitEValue, let threshold = evidence.limitThreshold {
-      let limit = evidence.limit.map { " \($0)" } ?? ""
-      lines.append("breaks the limit\(limit): evidence \(eValue), fails at \(threshold)")
+      let limit = evidence.limit.map { " of \(percent($0))" } ?? ""
+      lines.append("breaks the limit\(limit): evidence \(number(eValue)), fails at \(number(threshold))")
     }
-    if let lower = evidence.ratioLower {
-      lines.append("rate is \(lower) to \(evidence.ratioUpper ?? "any number of") times stable's")
-    }
-    let last = [evidence.window.map { "watched for \($0)" }, evidence.risk.map { "risk of a false abort \($0)" }]
-      .compactMap { $0 }
+    let last = [
+      evidence.window.map { "watched for \($0)" }, evidence.risk.map { "risk of a false abort \(percent($0))" },
+    ]
+    .compactMap { $0 }
     if !last.isEmpty { lines.append(last.joined(separator: ", ")) }
     return lines
+  }
+
+  /// A share as a percentage with three significant digits.
+  private static func percent(_ text: String) -> String {
+    Double(text).map { "\(significant($0 * 100))%" } ?? text
+  }
+
+  private static func number(_ text: String) -> String { Double(text).map(significant) ?? text }
+
+  private static func significant(_ value: Double) -> String {
+    if abs(value) >= 100 { return String(Int(value.rounded())) }
+    return value.formatted(
+      .number.precision(.significantDigits(1...3)).grouping(.never).locale(Locale(identifier: "en_US")))
   }
 }

@@ -10,11 +10,14 @@ enum RolloutPanel {
     let status = rollout.status
     let phase = status?.phase?.rawValue ?? "Unknown"
     var lines = ["\(rollout.metadata.key)   \(phase)" + (place(snapshot).map { "   \($0)" } ?? "")]
-    if let message = status?.message { lines.append("  \(message)") }
+    // A rejection is told below, with the way out; a place stands in the title already.
+    if let message = status?.message, status?.phase != .rejected, message != place(snapshot) {
+      lines.append("  \(message)")
+    }
     lines.append("")
     lines.append("  canary \(bar(status?.weight ?? 0, width: width)) \(status?.weight ?? 0)%\(extras(snapshot))")
     lines += tracks(snapshot)
-    if let run = snapshot.run { lines += self.run(run, now: now) }
+    if let run = snapshot.run { lines += self.run(run, isRejected: status?.phase == .rejected, now: now) }
     if let rejected = status?.lastRejected, status?.phase == .rejected {
       lines.append("")
       lines.append("  rejected \(rejected.hash) by \(rejected.run): \(rejected.message ?? "")")
@@ -61,7 +64,7 @@ enum RolloutPanel {
     return Table(header: ["", "", "", ""], rows: rows).lines.dropFirst().map { "  " + $0 }
   }
 
-  private static func run(_ run: RolloutRun, now: Date) -> [String] {
+  private static func run(_ run: RolloutRun, isRejected: Bool, now: Date) -> [String] {
     let status = run.status
     let phase = status?.phase ?? .pending
     var words = ["  run \(run.metadata.name ?? ""): \(phase.rawValue)"]
@@ -72,7 +75,7 @@ enum RolloutPanel {
       words.append("for \(since)")
     }
     var lines = ["", words.joined(separator: ", ")]
-    if phase.isFinished, phase != .promoted, let message = status?.cause?.message ?? status?.message {
+    if phase.isFinished, phase != .promoted, !isRejected, let message = status?.cause?.message ?? status?.message {
       lines.append("    \(message)")
     }
     lines += checks(status?.checks ?? []).map { "    " + $0 }

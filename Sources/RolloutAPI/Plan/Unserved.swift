@@ -1,0 +1,27 @@
+extension Plan {
+  /// What the plan says and this version does not carry out. Named here, so that the controller and `lint` refuse it and
+  /// nothing is silently left undone.
+  public var unserved: [PlanProblem] {
+    var problems: [PlanProblem] = []
+    func refuse(_ field: String, _ found: String, _ wanted: String) {
+      problems.append(PlanProblem(field: field, found: found, wanted: "\(wanted), which is what this version serves"))
+    }
+    switch provider {
+    case .istio(let istio):
+      if istio.route != nil {
+        refuse("spec.traffic.istio.route", "a VirtualService of your own", "a route that Sluice owns")
+      }
+    case .gatewayAPI: refuse("spec.traffic", "gatewayAPI", "istio")
+    case .replicas: refuse("spec.traffic", "replicas", "istio")
+    }
+    if let mtls = policy.mtls { refuse("spec.traffic.mtls", mtls.rawValue, "no mtls setting") }
+    for (index, service) in services.enumerated() where service.selector == .managed {
+      refuse("spec.serviceRefs[\(index)].selector", "Managed", "Declared")
+    }
+    for slo in analysis.slos {
+      guard case .query = slo.objective else { continue }
+      refuse("spec.analysis.slos", "a query (\(slo.name))", "errorRate or latency")
+    }
+    return problems
+  }
+}
