@@ -5,7 +5,7 @@ import RolloutAPI
 /// stands before it.
 extension Turn {
   mutating func beginAbort(_ cause: AbortCause, _ run: inout RunState) {
-    if case .promoting(let stage) = run.stage, !stage.isReversible { return }
+    if case .promoting(let stage) = run.stage, !stage.isReversible, cause.isReversible { return }
     guard !run.stage.isFinished else { return }
     run.pause = nil
     // Whatever this turn meant to do for going on is void.
@@ -15,12 +15,26 @@ extension Turn {
       // Stable pods are on their way out: the stable Service takes whatever the Deployment runs.
       effects.append(.renderServices(stableHash: nil, canaryHash: seen.services.first?.canary?.hash))
     }
-    let isBack = seen.routing == .present(target: .stableOnly, intact: true)
-    if !isBack || run.trafficWrittenAt != nil { effects.append(.setTraffic(.stableOnly)) }
-    if case .escaped = cause { effects.append(.hold(by: run.name)) }
+    if !isBack || (seen.canRoute && run.trafficWrittenAt != nil) { effects.append(.setTraffic(.stableOnly)) }
+    // What arrives from now on is counted anew, and judged no more.
+    if run.trafficWrittenAt != nil { run.trafficWrittenAt = now }
+    run.verifiedAt = nil
+    if case .escaped = cause, seen.set(named: run.set) != nil || run.stage.stepIndex != nil {
+      effects.append(.hold(by: run.name))
+    }
+    if case .workloadGone = cause, seen.services.contains(where: { $0.pin != nil }) { effects.append(.unpin) }
     rollout.situation = .running("aborting revision \(run.revision): \(cause.message)")
     announceAbort(cause, run)
   }
+
+  /// All traffic is where an abort sends it. A routing object that went away with its Deployment or its Services is not
+  /// made again for nobody.
+  private var isBack: Bool {
+    if seen.routing == .present(target: .stableOnly, intact: true) || !seen.canRoute { return true }
+    return seen.deployment == nil && seen.routing == .absent
+  }
+
+  private mutating func ensureBack() -> Bool { isBack || ensureTraffic(.stableOnly) }
 
   private mutating func announceAbort(_ cause: AbortCause, _ run: RunState) {
     switch cause {
@@ -37,23 +51,23 @@ extension Turn {
 
   mutating func abort(_ run: inout RunState, _ stage: AbortStage, _ cause: AbortCause) {
     rollout.situation = .running("aborting revision \(run.revision): \(cause.message)")
-    // A routing object that went away with its namespace or Deployment is not made again for nobody.
     let isGone = seen.deployment == nil
     switch stage {
     case .returningTraffic:
-      guard isGone || ensureTraffic(.stableOnly) else { return }
+      guard ensureBack() else { return }
       enter(.aborting(.draining, cause), &run)
     case .draining:
-      guard isGone || ensureTraffic(.stableOnly), isDrained(run) else { return }
+      guard ensureBack(), isGone || isDrained(run) else { return }
       enter(.aborting(.restoring, cause), &run)
     case .restoring:
       guard isGone || restoreOwnership(run) else { return }
       enter(.aborting(.scalingDown, cause), &run)
     case .scalingDown:
-      guard isGone || ensureTraffic(.stableOnly), scaleDown(run, cause) else { return }
+      guard ensureBack(), scaleDown(&run, cause) else { return }
       enter(.aborting(.unpinning, cause), &run)
     case .unpinning:
-      guard isGone || (ensureUnpinned() && ensureServices(stable: nil, canary: nil)) else { return }
+      // Also without a Deployment: one that is made anew has pods of another hash.
+      guard ensureUnpinned(), ensureServices(stable: nil, canary: nil) else { return }
       enter(.finished(.aborted(cause)), &run)
       rollout.situation =
         cause.rejects ? .rejected("revision \(run.revision) was rejected: \(cause.message)") : .running("aborted")
@@ -91,11 +105,11 @@ extension Turn {
     return false
   }
 
-  private mutating func scaleDown(_ run: RunState, _ cause: AbortCause) -> Bool {
+  private mutating func scaleDown(_ run: inout RunState, _ cause: AbortCause) -> Bool {
     // Also sets that no status knows: created just before a crash.
     let others = seen.sets.filter { $0.owner == .sluice && $0.name != run.stable.set && $0.name != run.set }
     for set in others where set.replicas > 0 { effects.append(.scale(set: set.name, replicas: 0)) }
-    guard others.allSatisfy({ $0.replicas == 0 && $0.pods == 0 }) else { return false }
+    guard others.allSatisfy({ $0.replicas == 0 && $0.pods == 0 }), isRemembered(&run, cause) else { return false }
     if let canary = seen.set(named: run.set), canary.owner == .sluice, canary.name != run.stable.set {
       if cause.rejects, !canary.rejected { effects.append(.markRejected(set: canary.name, true)) }
       if canary.replicas > 0 { effects.append(.scale(set: canary.name, replicas: 0)) }
@@ -108,5 +122,23 @@ extension Turn {
       effects.append(.giveBack(history))
     }
     return true
+  }
+
+  /// Whether there is a set to carry the mark of a rejection. A run that was aborted before its canary existed makes one
+  /// without pods: else nothing would keep the next turn from trying the revision again.
+  private mutating func isRemembered(_ run: inout RunState, _ cause: AbortCause) -> Bool {
+    guard cause.rejects, let deployment = seen.deployment, seen.set(named: run.set)?.owner != .sluice else {
+      return true
+    }
+    if let equal = seen.setOfTemplate, deployment.revision == run.revision || equal.name == run.set {
+      guard equal.name != run.stable.set, equal.pods == 0 else { return true }
+      run.set = equal.name
+      if equal.owner == .sluice { return true }
+      effects.append(.releaseSets([equal.name]))
+      return false
+    }
+    guard deployment.revision == run.revision else { return true }
+    effects.append(.createSet(revision: run.revision, replicas: 0))
+    return false
   }
 }

@@ -10,12 +10,16 @@ extension Turn {
     if let missing = seen.services.first(where: { !$0.exists }) {
       return wait(.waitingForService, "the Service \(missing.name) does not exist yet")
     }
+    if let refusal = seen.refusal {
+      rollout.situation = .stalled(.unsupported, refusal)
+      return
+    }
     if case .conflict(let text) = seen.routing {
       rollout.situation = .stalled(.routeConflict, text)
       return
     }
     guard let stable = rollout.stable, let stableSet = seen.set(named: stable.set) else {
-      return adopt(deployment, wasUnheld: false)
+      return adopt(deployment, wasUnheld: rollout.stable != nil)
     }
     if let current = seen.setOfTemplate, current.name == stableSet.name {
       rest(deployment, stable)
@@ -33,9 +37,13 @@ extension Turn {
   /// image it could never be fixed.
   private mutating func adopt(_ deployment: DeploymentView, wasUnheld: Bool) {
     let withPods = seen.owned.filter { $0.pods > 0 || $0.replicas > 0 }
-    guard deployment.observed, let current = seen.setOfTemplate, current.owner == .deployment,
+    // A hold of ours proves that the one set with pods was stable before the status was lost, with a Rollout that was
+    // deleted and made again or a backup without statuses.
+    let isHeld = deployment.paused && deployment.heldBy != nil
+    let held = isHeld && withPods.count == 1 ? withPods.first : nil
+    guard deployment.observed, let current = held ?? seen.setOfTemplate, current.owner == .deployment,
       withPods.allSatisfy({ $0.name == current.name }), current.replicas == deployment.replicas,
-      current.available == deployment.replicas, !deployment.paused || deployment.heldBy != nil
+      current.available == deployment.replicas, !deployment.paused || isHeld
     else {
       let trouble = withPods.compactMap(\.trouble).first.map { ": \($0)" } ?? ""
       if rollout.stable == nil {
@@ -45,7 +53,11 @@ extension Turn {
           : "the Deployment's first revision is not available yet\(trouble)"
         wait(.waitingForFirstRevision, why)
       } else {
-        wait(.waitingForNativeRoll, "the Deployment rolls by itself; Sluice waits until it has finished\(trouble)")
+        wait(
+          .waitingForNativeRoll,
+          deployment.paused
+            ? "the Deployment is paused, but not by Sluice; resume it, so that its revision can finish"
+            : "the Deployment rolls by itself; Sluice waits until it has finished\(trouble)")
       }
       return
     }
@@ -60,7 +72,7 @@ extension Turn {
       announce(
         .adopted, "revision \(revision.hash) is the first stable revision", "adopted-\(revision.hash)")
     }
-    rest(deployment, revision)
+    if current.matchesTemplate { rest(deployment, revision) } else { changed(deployment, revision) }
   }
 
   mutating func remember(_ revision: Revision) {
@@ -85,6 +97,7 @@ extension Turn {
     effects.append(contentsOf: seen.policiesAreRendered ? [] : [.renderPolicies])
     guard ensureTraffic(.stableOnly) else { return }
     if !deployment.managed { effects.append(.manage) }
+    pruneRejected()
     switch seen.hold.mode {
     case .admission:
       if deployment.heldBy != nil { effects.append(.releaseHold) }
@@ -112,7 +125,8 @@ extension Turn {
       let writer = deployment.lastWriter.map { " (last written by \($0))" } ?? ""
       rollout.situation = .stalled(
         .escapedRollout,
-        "the Deployment rolled by itself during a hold\(writer); finish with 'sluice release', or change the template")
+        "the Deployment rolled by itself during a hold\(writer); let it finish with 'sluice release', or put the stable template back"
+      )
       return
     }
     if let rejected = seen.setOfTemplate, rejected.rejected {
@@ -131,7 +145,7 @@ extension Turn {
 
   /// A rejected revision stays held, and out of traffic, until a person asks for a retry.
   private mutating func rest(_ rejected: SetView, _ deployment: DeploymentView) {
-    if let command = seen.command, command.action == .retry, var run, run.set == rejected.name {
+    if let command = seen.command, command.action == .retry, var run {
       run.commandSequence = command.sequence
       run.commandMessage = "revision \(rejected.hash) is tried again"
       self.run = run
@@ -139,9 +153,20 @@ extension Turn {
       return
     }
     _ = ensureTraffic(.stableOnly)
+    pruneRejected()
     if deployment.heldBy == nil { effects.append(.hold(by: run?.name ?? Turn.restingHold)) }
     var why = "revision \(rejected.hash) was rejected"
     if case .finished(.aborted(let cause)) = run?.stage, run?.set == rejected.name { why += ": \(cause.message)" }
     rollout.situation = .rejected(why + "; change the template, or try again with 'sluice retry'")
   }
+
+  /// Sets of rejected revisions, without pods, are the memory of the rejection; only the last few are kept.
+  private mutating func pruneRejected() {
+    let old = seen.sets.filter {
+      $0.rejected && $0.owner == .sluice && !$0.matchesTemplate && $0.replicas == 0 && $0.pods == 0
+    }.sorted { ($0.createdAt, $0.name) > ($1.createdAt, $1.name) }.dropFirst(Turn.rejectedKept)
+    for set in old { effects.append(.deleteSet(set.name)) }
+  }
+
+  static let rejectedKept = 5
 }

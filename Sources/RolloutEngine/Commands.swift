@@ -8,7 +8,11 @@ extension Turn {
     guard let command = seen.command, command.sequence > run.commandSequence else { return }
     // A retry concerns a finished run and is carried out at rest.
     if run.stage.isFinished {
-      if command.action != .retry { refuse(command, &run, "the run is over") }
+      if command.action != .retry {
+        refuse(command, &run, "the run is over")
+      } else if seen.setOfTemplate?.rejected != true {
+        refuse(command, &run, "the Deployment's template holds no rejected revision")
+      }
       return
     }
     if case .promoting(let stage) = run.stage, !stage.isReversible {
@@ -48,19 +52,19 @@ extension Turn {
       default: break
       }
     case .promote:
-      run.pause = nil
       guard case .step(let index, let stage) = run.stage else {
         return refuse(command, &run, "there is no step to go on from")
       }
       guard stage != .scaling else {
         return refuse(command, &run, "the canary's pods are not ready for step \(index + 1) yet")
       }
+      run.pause = nil
       run.commandMessage = "step \(index + 1) ended by \(who)"
       announce(.resumed, "step \(index + 1) ended by \(who)\(reason)", "\(run.name)-command-\(command.sequence)")
       next(after: index, &run)
     case .promoteFull:
-      run.pause = nil
       guard case .step = run.stage else { return refuse(command, &run, "the run is not in a step") }
+      run.pause = nil
       run.commandMessage = "promotion of the whole ordered by \(who)"
       announce(
         .resumed, "the remaining steps are skipped by \(who)\(reason)", "\(run.name)-command-\(command.sequence)")

@@ -56,6 +56,7 @@ public struct Announcement: Sendable, Equatable {
     case escaped = "Escaped"
     case refused = "Refused"
     case released = "Released"
+    case stableDown = "StableDown"
   }
 
   public var kind: Kind

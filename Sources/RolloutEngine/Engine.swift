@@ -103,6 +103,10 @@ struct Turn {
   /// Whether the traffic goes where it should; otherwise writes it.
   mutating func ensureTraffic(_ target: TrafficTarget) -> Bool {
     if seen.routing == .present(target: target, intact: true) { return true }
+    guard seen.canRoute else {
+      rollout.situation = .running("traffic cannot be set: a Service of the plan and its generated ones are gone")
+      return false
+    }
     effects.append(.setTraffic(target))
     return false
   }
@@ -119,6 +123,8 @@ struct Turn {
   /// A canary hash that is nil leaves the canary's selector as it is.
   mutating func ensureServices(stable: String?, canary: String?) -> Bool {
     let done = seen.services.allSatisfy { service in
+      // Nothing to copy from, or nobody to serve.
+      if service.stable == nil, service.canary == nil, !service.exists || seen.deployment == nil { return true }
       guard let stableService = service.stable, let canaryService = service.canary else { return false }
       return stableService.current && canaryService.current && stableService.hash == stable
         && (canary == nil || canaryService.hash == canary)
@@ -138,7 +144,7 @@ struct Turn {
   /// Whether the callers' Services are pinned where policies can keep a pin; otherwise pins them.
   mutating func ensurePinned(to hash: String) -> Bool {
     guard seen.hold.mode == .admission else { return true }
-    if seen.services.allSatisfy({ $0.pin == hash }) { return true }
+    if seen.services.allSatisfy({ $0.pin == hash || !$0.exists }) { return true }
     effects.append(.pin(hash: hash))
     return false
   }

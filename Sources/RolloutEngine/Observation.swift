@@ -23,13 +23,17 @@ public struct Observation: Sendable, Equatable {
   public var policiesAreRendered: Bool
   /// The routing object is gone, or sends everything to the callers' Service.
   public var routingIsRetired: Bool
+  /// The routing object can be written: the Services that it names are known.
+  public var canRoute: Bool
+  /// Why this workload or its policies cannot be served; no run starts meanwhile.
+  public var refusal: String?
 
   public init(
     deployment: DeploymentView? = nil, sets: [SetView] = [], services: [ServiceView] = [],
     routing: RoutingView = .absent, hold: HoldView = HoldView(mode: .admission, ready: true),
     measured: Measurements? = nil, rolloutIsBeingDeleted: Bool = false, runIsBeingDeleted: Bool = false,
     command: PersonsCommand? = nil, quietSince: Date = .distantPast, policiesAreRendered: Bool = true,
-    routingIsRetired: Bool = false
+    routingIsRetired: Bool = false, canRoute: Bool = true, refusal: String? = nil
   ) {
     self.deployment = deployment
     self.sets = sets
@@ -43,6 +47,8 @@ public struct Observation: Sendable, Equatable {
     self.quietSince = quietSince
     self.policiesAreRendered = policiesAreRendered
     self.routingIsRetired = routingIsRetired
+    self.canRoute = canRoute
+    self.refusal = refusal
   }
 
   public func set(named name: String?) -> SetView? {
@@ -118,10 +124,12 @@ public struct SetView: Sendable, Equatable {
   public var rejected: Bool
   /// What keeps pods from becoming available, in the cluster's words.
   public var trouble: String?
+  public var createdAt: Date
 
   public init(
     name: String, hash: String, owner: Owner, matchesTemplate: Bool = false, replicas: Int, pods: Int? = nil,
-    available: Int? = nil, number: Int? = nil, rejected: Bool = false, trouble: String? = nil
+    available: Int? = nil, number: Int? = nil, rejected: Bool = false, trouble: String? = nil,
+    createdAt: Date = .distantPast
   ) {
     self.name = name
     self.hash = hash
@@ -133,6 +141,7 @@ public struct SetView: Sendable, Equatable {
     self.number = number
     self.rejected = rejected
     self.trouble = trouble
+    self.createdAt = createdAt
   }
 }
 

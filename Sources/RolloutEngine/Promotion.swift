@@ -8,16 +8,17 @@ extension Turn {
     if stage.isReversible {
       guard stillWanted(&run), !abortOnFailure(&run) else { return }
     }
-    guard let deployment = seen.deployment, let new = seen.set(named: run.set) ?? orphanedCanary(&run) else { return }
+    guard let deployment = seen.deployment else { return beginAbort(.workloadGone, &run) }
+    guard let new = seen.set(named: run.set) ?? orphanedCanary(&run) else { return }
     rollout.situation = .running("promoting revision \(run.revision): \(stage.rawValue)")
     switch stage {
     case .scaling, .verifying:
       take(all: stage, deployment, &run)
     case .unpinning:
-      guard ensureTraffic(.allToCanary), ensureUnpinned() else { return }
+      guard keepsAll(&run), ensureUnpinned() else { return }
       enter(.promoting(.waiting), &run)
     case .waiting:
-      guard ensureTraffic(.allToCanary), hasPods(deployment.replicas, &run) else { return }
+      guard keepsAll(&run), hasPods(deployment.replicas, &run) else { return }
       if case .person(let who) = run.pause {
         rollout.situation = .paused("before the hand-over: paused by \(who)")
         return
@@ -48,7 +49,7 @@ extension Turn {
   /// The canary at full size, all traffic to it, verified.
   private mutating func take(all stage: PromotionStage, _ deployment: DeploymentView, _ run: inout RunState) {
     if stage == .scaling {
-      guard hasPods(deployment.replicas, &run) else { return }
+      guard hasPods(deployment.replicas, &run), ensureTracks(run) else { return }
       if !ensureTraffic(.allToCanary) {
         run.trafficWrittenAt = now
         run.verifiedAt = nil
@@ -57,10 +58,21 @@ extension Turn {
       }
       return enter(.promoting(.verifying), &run)
     }
-    guard ensureTraffic(.allToCanary), hasPods(deployment.replicas, &run) else { return }
+    guard keepsAll(&run), hasPods(deployment.replicas, &run) else { return }
     guard isVerified(weight: 100, run) else { return expire(&run, "the share that arrives at weight 100") }
     run.verifiedAt = now
     enter(.promoting(.unpinning), &run)
+  }
+
+  /// All traffic stays on a canary that has pods; without any it goes back, as from a step.
+  private mutating func keepsAll(_ run: inout RunState) -> Bool {
+    let set = seen.set(named: run.set)
+    if set?.available ?? 0 == 0, seen.deployment?.replicas ?? 0 > 0 {
+      let trouble = set?.trouble.map { ": \($0)" } ?? ""
+      beginAbort(.notAvailable("no pod of the canary is available any more\(trouble)"), &run)
+      return false
+    }
+    return ensureTracks(run) && ensureTraffic(.allToCanary)
   }
 
   /// After the point of no return.
@@ -81,7 +93,8 @@ extension Turn {
       guard history.isEmpty else { return effects.append(.giveBack(history)) }
       enter(.promoting(.wideningStable), &run)
     case .wideningStable:
-      guard ensureServices(stable: nil, canary: nil), stableReaches(new.hash, deployment) else { return }
+      guard ensureServices(stable: nil, canary: nil) else { return }
+      guard stableReaches(new.hash, run, deployment) else { return }
       enter(.promoting(.returningTraffic), &run)
     case .returningTraffic:
       if !ensureTraffic(.stableOnly) {
@@ -108,11 +121,11 @@ extension Turn {
     enter(.finished(.promoted), &run)
   }
 
-  /// Whether every stable Service reaches the new revision's pods and no others.
-  private func stableReaches(_ hash: String, _ deployment: DeploymentView) -> Bool {
+  /// Whether every stable Service reaches the new revision's pods and none of the old one's.
+  private func stableReaches(_ hash: String, _ run: RunState, _ deployment: DeploymentView) -> Bool {
     seen.services.allSatisfy { service in
       let ready = service.stable?.ready ?? [:]
-      return (ready[hash] ?? 0) > 0 && ready.keys.allSatisfy { $0 == hash }
+      return (ready[hash] ?? 0 > 0 || deployment.replicas == 0 || !service.exists) && ready[run.stable.hash] == nil
     }
   }
 
@@ -130,6 +143,11 @@ extension Turn {
       _ = hasPods(seen.deployment?.replicas ?? 0, &run)
     } else if case .promoting(let stage) = run.stage, stage.isReversible {
       beginAbort(.notAvailable("the canary's ReplicaSet is gone"), &run)
+    } else if seen.deployment?.heldBy != nil {
+      // Nothing is left to go back to. Unheld, the Deployment makes its template's set anew by itself.
+      effects.append(.releaseHold)
+    } else {
+      beginAbort(.escaped("the promoted ReplicaSet was deleted; the Deployment makes it anew by itself"), &run)
     }
     return nil
   }

@@ -24,8 +24,13 @@ extension Turn {
 
   /// Whether the run still has its reasons; otherwise begins to abort it.
   mutating func stillWanted(_ run: inout RunState) -> Bool {
-    if seen.runIsBeingDeleted || seen.rolloutIsBeingDeleted {
+    if seen.rolloutIsBeingDeleted {
       beginAbort(.deleted, &run)
+      return false
+    }
+    // A person's word against this revision: without the mark of a rejection the next run would start at once.
+    if seen.runIsBeingDeleted {
+      beginAbort(.person("the run was deleted"), &run)
       return false
     }
     guard let deployment = seen.deployment, !deployment.isBeingDeleted else {

@@ -62,6 +62,9 @@ public enum Situation: Sendable, Equatable {
     case routeConflict = "RouteConflict"
     case escapedRollout = "EscapedRollout"
     case invalidPlan = "InvalidPlan"
+    case unsupported = "Unsupported"
+    /// An effect cannot be carried out.
+    case blocked = "Blocked"
     case deleting = "Deleting"
   }
 }
@@ -199,12 +202,20 @@ public enum AbortCause: Sendable, Equatable {
     }
   }
 
+  /// Whether it matters only as long as the stable revision still has its pods.
+  var isReversible: Bool {
+    switch self {
+    case .workloadGone, .escaped: false
+    default: true
+    }
+  }
+
   public var message: String {
     switch self {
     case .failedCheck(let text), .notAvailable(let text), .person(let text), .undecided(let text), .escaped(let text):
       text
     case .superseded: "the Deployment's template changed during the run"
-    case .deleted: "the run or its Rollout was deleted"
+    case .deleted: "its Rollout was deleted"
     case .workloadGone: "the Deployment was deleted"
     }
   }

@@ -49,12 +49,19 @@ extension Turn {
 
   /// Re-asserts the traffic that should be there; a canary without any ready pod loses it.
   private mutating func keepTraffic(_ target: TrafficTarget, _ run: inout RunState) -> Bool {
-    if target.reachesCanary, run.verifiedAt != nil, let set = seen.set(named: run.set), set.available == 0 {
-      let trouble = set.trouble.map { ": \($0)" } ?? ""
+    let set = seen.set(named: run.set)
+    if target.reachesCanary, set?.available ?? 0 == 0 {
+      let trouble = set?.trouble.map { ": \($0)" } ?? ""
       beginAbort(.notAvailable("no pod of the canary is available any more\(trouble)"), &run)
       return false
     }
-    return ensureTraffic(target)
+    return ensureTracks(run) && ensureTraffic(target)
+  }
+
+  /// The generated Services follow the callers' ones, and are made again where somebody deleted them.
+  mutating func ensureTracks(_ run: RunState) -> Bool {
+    guard let set = seen.set(named: run.set) else { return true }
+    return ensureServices(stable: run.stable.hash, canary: set.hash)
   }
 
   /// Whether the canary has that many available pods; otherwise creates or scales its set, and aborts when that takes
@@ -99,12 +106,20 @@ extension Turn {
   private mutating func hasBaseline(_ run: inout RunState) -> Bool {
     switch seen.measured?.baseline {
     case .present: return true
+    case .missing where !stableHasPods(run):
+      // A broken stable must not block its own fix.
+      announce(
+        .stableDown, "revision \(run.stable.hash) has no available pod, so the canary is judged by its own objectives",
+        "\(run.name)-stable-down", isWarning: true)
+      return true
     case .missing(let text): rollout.situation = .running("MetricsMissing: \(text)")
     case nil: rollout.situation = .running("waiting for the first measurement")
     }
     expire(&run, "metrics of the stable track")
     return false
   }
+
+  private func stableHasPods(_ run: RunState) -> Bool { seen.set(named: run.stable.set)?.available ?? 0 > 0 }
 
   /// Whether the share that arrives agrees with the weight, counted after the write.
   func isVerified(weight: Int, _ run: RunState) -> Bool {
@@ -136,7 +151,7 @@ extension Turn {
   /// Whether the step's analysis lets it go on.
   private mutating func isConclusive(_ step: PlanStep, _ run: inout RunState) -> Bool {
     guard let analyze = step.analyze else { return true }
-    let since = run.verifiedAt ?? run.since
+    let since = run.since
     let verdicts = seen.measured?.checks.map(\.verdict) ?? []
     let allPass =
       !runPlan.analysis.slos.isEmpty && verdicts.count == runPlan.analysis.slos.count
@@ -164,7 +179,12 @@ extension Turn {
   }
 
   private mutating func pauseIsOver(_ step: PlanStep, _ index: Int, _ run: inout RunState) -> Bool {
-    if case .person = run.pause { return false }
+    switch run.pause {
+    case .person, .undecided:
+      describe(run, index)
+      return false
+    case .plan, nil: break
+    }
     switch step.pause {
     case nil:
       run.pause = nil
@@ -191,7 +211,8 @@ extension Turn {
   /// A failed check aborts as soon as it is known, whatever else goes on.
   mutating func abortOnFailure(_ run: inout RunState) -> Bool {
     guard let failed = seen.measured?.checks.first(where: { $0.verdict == .fail }) else { return false }
-    beginAbort(.failedCheck("\(failed.name): \(failed.message)"), &run)
+    let text = failed.message.hasPrefix(failed.name) ? failed.message : "\(failed.name): \(failed.message)"
+    beginAbort(.failedCheck(text), &run)
     return true
   }
 
