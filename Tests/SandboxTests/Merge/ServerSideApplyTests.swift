@@ -5,7 +5,7 @@ import Testing
 @testable import Sandbox
 
 /// A little API server: applies and updates, with what the kind's schema does to every object.
-private struct World {
+private struct ApplyWorld {
   let type: ResourceType
   var live: JSON?
 
@@ -64,7 +64,7 @@ private func deployment(_ containers: JSON) -> JSON {
 struct ServerSideApplyTests {
   @Test("a field goes when its last owner no longer names it")
   func removal() throws {
-    var world = World(type: .configMaps)
+    var world = ApplyWorld(type: .configMaps)
     try world.apply(["data": ["a": "1", "b": "1"]], by: "alpha")
     try world.apply(["data": ["a": "1"]], by: "beta")
     #expect(world.owners == ["alpha": ["f:data": ["f:a": [:], "f:b": [:]]], "beta": ["f:data": ["f:a": [:]]]])
@@ -79,7 +79,7 @@ struct ServerSideApplyTests {
 
   @Test("another value is a conflict with each owner, and force takes the field from all")
   func conflict() throws {
-    var world = World(type: .configMaps)
+    var world = ApplyWorld(type: .configMaps)
     try world.apply(["data": ["a": "1", "b": "1"]], by: "alpha")
     world.update(by: "hand") { $0[path: ["data", "b"]] = "2" }
     let one = #expect(throws: Status.self) { try world.apply(["data": ["a": "2"]], by: "beta") }
@@ -100,7 +100,7 @@ struct ServerSideApplyTests {
 
   @Test("after all owners were forgotten, the first apply finds what was there in other hands")
   func forgotten() throws {
-    var world = World(type: .configMaps)
+    var world = ApplyWorld(type: .configMaps)
     try world.apply(["data": ["b": "1"]], by: "alpha")
     world.update(by: "hand") { $0.managedFields = [[:]] }
     #expect(world.live?.managedFields == nil)
@@ -113,7 +113,7 @@ struct ServerSideApplyTests {
 
   @Test("a Service's selector is one field, its labels are many, its ports have keys with a default")
   func service() throws {
-    var world = World(type: .services)
+    var world = ApplyWorld(type: .services)
     try world.apply(
       [
         "metadata": ["labels": ["a": "1"]],
@@ -139,7 +139,7 @@ struct ServerSideApplyTests {
 
   @Test("an element of a list goes with its last owner, and what others own of it stays")
   func listMap() throws {
-    var world = World(type: .deployments)
+    var world = ApplyWorld(type: .deployments)
     try world.apply(deployment([["name": "c", "image": "app:1", "args": ["x"]]]), by: "team")
     try world.apply(
       ["spec": ["template": ["spec": ["containers": [["name": "side", "image": "side:1"]]]]]], by: "injector")
@@ -171,7 +171,7 @@ struct ServerSideApplyTests {
       ),
     ]
     for (fields, text) in cases {
-      var world = World(type: .deployments)
+      var world = ApplyWorld(type: .deployments)
       let status = #expect(throws: Status.self) { try world.apply(fields, by: "m") }
       #expect(status?.code == 500)
       #expect(status?.message?.contains("(/one; apps/v1, Kind=Deployment): \(text)") == true)
@@ -180,7 +180,7 @@ struct ServerSideApplyTests {
 
   @Test("a creation owns what it brings and its defaults, but nothing that every object of the kind holds")
   func creation() {
-    var world = World(type: .deployments)
+    var world = ApplyWorld(type: .deployments)
     world.update(by: "team") { object in
       object["spec"] = deployment([["name": "c", "image": "app:1"]])["spec"]
       object[path: ["spec", "replicas"]] = 2
@@ -208,7 +208,7 @@ struct ServerSideApplyTests {
 
   @Test("kubectl may take what its client-side apply stated and nobody changed since")
   func migration() throws {
-    var world = World(type: .configMaps)
+    var world = ApplyWorld(type: .configMaps)
     let key = "kubectl.kubernetes.io/last-applied-configuration"
     world.update(by: "kubectl-client-side-apply") { object in
       object["data"] = ["a": "1"]
@@ -233,7 +233,7 @@ struct ServerSideApplyTests {
 
   @Test("more than ten updaters are kept as ten and their ancestors as one")
   func cap() {
-    var world = World(type: .configMaps)
+    var world = ApplyWorld(type: .configMaps)
     for number in 0..<12 { world.update(by: "m\(number)") { $0[path: ["data", "k\(number)"]] = "1" } }
     #expect(world.owners.count == 10)
     #expect(world.owners[ManagedEntries.ancient]?["f:data"]?["f:k0"] == [:])
