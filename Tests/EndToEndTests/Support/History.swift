@@ -1,0 +1,70 @@
+import KubernetesAPI
+import Testing
+
+/// What was true of a namespace at one moment of its history.
+struct Moment {
+  private(set) var objects: [String: JSON] = [:]
+
+  mutating func take(_ version: ClusterRecord.Version) {
+    objects["\(version.resource)/\(version.object.name)"] = version.isDeleted ? nil : version.object
+  }
+
+  func all(_ resource: String) -> [JSON] {
+    objects.filter { $0.key.hasPrefix("\(resource)/") }.map(\.value)
+  }
+
+  func object(_ resource: String, _ name: String) -> JSON? { objects["\(resource)/\(name)"] }
+
+  /// The ReplicaSets with pods that the Deployment owns.
+  var ownedSetsWithPods: [String] {
+    guard let owner = object("deployments.apps", "checkout")?.uid else { return [] }
+    return all("replicasets.apps").filter { $0.controllerUID == owner && ($0.replicas ?? 0) > 0 }.map(\.name).sorted()
+  }
+
+  var canaryWeight: Int { object(Shop.virtualServices, "checkout")?.canaryWeight ?? 0 }
+
+  /// The ReplicaSet behind the canary's Service.
+  var canarySet: JSON? {
+    let hash = object("services", "checkout-canary")?.selector["pod-template-hash"]
+    return all("replicasets.apps").first { $0.hash == hash && hash != nil }
+  }
+}
+
+extension Shop {
+  /// What must hold after every single write of a scenario, whatever else it is about.
+  func checkHistory() {
+    var moment = Moment()
+    for version in history() where version.resource != "events" {
+      moment.take(version)
+      let here = "\(namespace) at \(version.number), \(version.resource)/\(version.object.name)"
+      if version.resource == Self.virtualServices, !version.isDeleted {
+        let sum = version.object.destinations.map(\.weight).reduce(0, +)
+        #expect(sum == 100, "\(here): the weights add up to \(sum)")
+      }
+      let owned = moment.ownedSetsWithPods
+      #expect(owned.count <= 1, "\(here): the Deployment owns two sets with pods: \(owned)")
+      if moment.canaryWeight > 0 {
+        let ready = moment.canarySet?[path: ["status", "readyReplicas"]]?.int ?? 0
+        #expect(ready > 0, "\(here): weight \(moment.canaryWeight) goes to a canary without ready pods")
+      }
+    }
+  }
+
+  /// The moments after each version that fits, the oldest first.
+  func moments(_ isWanted: (ClusterRecord.Version, Moment) -> Bool) -> [Moment] {
+    var moment = Moment()
+    return history().compactMap { version in
+      moment.take(version)
+      return isWanted(version, moment) ? moment : nil
+    }
+  }
+
+  /// The number of the first write that fits, after another one.
+  func firstWrite(
+    _ what: String, to resource: String, after start: Int = 0, sourceLocation: SourceLocation = #_sourceLocation,
+    _ holds: (JSON) -> Bool
+  ) throws -> Int {
+    let version = history(resource).first { $0.number > start && !$0.isDeleted && holds($0.object) }
+    return try #require(version, "never seen: \(what)", sourceLocation: sourceLocation).number
+  }
+}

@@ -1,0 +1,68 @@
+/// The manifests of a team: Service, Deployment, Rollout.
+struct Manifest: Sendable {
+  var tag = "v1"
+  var replicas = 4
+  var progressDeadline = 600
+  var steps = ["{weight: 20, analyze: {for: 3s}}", "{weight: 50, analyze: {for: 3s}}"]
+  /// More members of the Rollout's spec, a line each.
+  var more: [String] = []
+  /// More documents.
+  var companions: [String] = []
+  /// Whether the controller can start with it.
+  var isSound = true
+
+  static func image(_ tag: String) -> String { "registry.example/checkout:\(tag)" }
+
+  var text: String { ([service, deployment, rollout] + companions).joined(separator: "\n---\n") }
+
+  var service: String {
+    """
+    apiVersion: v1
+    kind: Service
+    metadata:
+      name: checkout
+      annotations: {sandbox.sluice.dev/requests-per-second: "300"}
+    spec:
+      selector: {app: checkout}
+      ports: [{name: http, port: 80, targetPort: 8080}]
+    """
+  }
+
+  var deployment: String {
+    """
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata: {name: checkout}
+    spec:
+      replicas: \(replicas)
+      progressDeadlineSeconds: \(progressDeadline)
+      selector: {matchLabels: {app: checkout}}
+      template:
+        metadata: {labels: {app: checkout}}
+        spec:
+          containers:
+          - {name: app, image: "\(Self.image(tag))", ports: [{name: http, containerPort: 8080}]}
+    """
+  }
+
+  var rollout: String {
+    """
+    apiVersion: sluice.dev/v1alpha1
+    kind: Rollout
+    metadata: {name: checkout}
+    spec:
+      workloadRef: {apiVersion: apps/v1, kind: Deployment, name: checkout}
+      serviceRefs: [{name: checkout, port: http}]
+      traffic: {istio: {}}
+      settle: 1s
+      scaleDownDelay: 2s
+      steps: [\(steps.joined(separator: ", "))]
+      analysis:
+        interval: 1s
+        slos:
+        - {name: errors, errorRate: {max: 1%}}
+        - {name: p99, latency: {quantile: "99", max: 500ms}}
+    \(more.map { "  \($0)" }.joined(separator: "\n"))
+    """
+  }
+}
