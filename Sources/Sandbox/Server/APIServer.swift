@@ -42,6 +42,7 @@ final class APIServer: Sendable {
 
   /// Answers one request. Only the body of a watch is left to be read.
   func handle(_ request: ServerRequest) -> ServerResponse {
+    removeExpired()
     do throws(Status) {
       return try answer(request)
     } catch {

@@ -2,8 +2,10 @@ import Foundation
 import KubernetesAPI
 
 extension APIServer {
-  /// What follows from a write at once: definitions are established, and with a definition all of its kind goes.
+  /// What follows from a write at once: definitions are established, with a definition all of its kind goes, and the
+  /// time of an Event begins.
   func afterWrite(old: JSON?, new: JSON?, _ kind: ServedKind, in state: inout StoreState) {
+    if let new { limitLifetime(new, kind, in: &state) }
     if Strategy.isDefinition(kind), let new {
       if new.isBeingDeleted {
         removeInstances(of: new, in: &state)

@@ -75,6 +75,7 @@ struct InProcessAccess: ClusterAccess {
   func acting(as manager: String) -> any ClusterAccess { InProcessAccess(server, manager: manager) }
 
   func changes(after version: UInt64?) -> ChangeBatch {
+    server.removeExpired()
     let state = server.store.state
     let kinds = server.kinds.all(state)
     var types: [StoredResource: ServedKind] = [:]

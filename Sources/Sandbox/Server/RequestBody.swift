@@ -9,14 +9,15 @@ struct RequestBody: Sendable {
   var value: JSON
   var duplicates: [String]
 
-  /// Reads JSON or YAML.
+  /// Reads JSON, YAML, or the protobuf of the kinds that kubectl sends so.
   /// - Parameter kind: what is expected, for the message.
-  /// - Throws: 415 for a media type that is neither, 400 for a document that cannot be read.
+  /// - Throws: 415 for a media type that is none of them, 400 for a document that cannot be read.
   init(_ request: ServerRequest, expecting kind: String) throws(Status) {
     let type = MediaTypes.parse(request.header("Content-Type") ?? "application/json").type
     switch type {
     case "application/json", "": try self.init(json: request.body, expecting: kind)
     case "application/yaml": try self.init(yaml: request.body, expecting: kind)
+    case ProtobufBody.mediaType: self.init(try ProtobufBody.json(request.body, expecting: kind))
     default:
       throw Status(
         code: 415, reason: "UnsupportedMediaType",

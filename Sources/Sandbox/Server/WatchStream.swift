@@ -33,7 +33,11 @@ extension APIServer {
       bookmarks: .init(
         allowed: options.allowsBookmarks, endsInitialEvents: options.sendsInitialEvents == true),
       clock: clock, deadline: now.addingTimeInterval(TimeInterval(timeout)),
-      storeVersion: { [store] in store.state.resourceVersion })
+      storeVersion: {
+        self.removeExpired()
+        return self.store.state.resourceVersion
+      },
+      nextExpiry: { [store] in resource == Self.events ? store.nextExpiry : nil })
     return ServerResponse(status: 200, contentType: call.media.contentType, body: .watch(stream))
   }
 }
@@ -95,14 +99,17 @@ final class WatchStream: Sendable {
   /// When the server ends it.
   let deadline: Date
   private let storeVersion: @Sendable () -> UInt64
+  private let nextExpiry: @Sendable () -> Date?
   private let guarded: Mutex<Guarded>
 
   init(
     subscription: StoreSubscription, start: WatchStart, kind: ServedKind, filter: ObjectFilter, encoding: Encoding,
-    bookmarks: Bookmarks, clock: SandboxClock, deadline: Date, storeVersion: @escaping @Sendable () -> UInt64
+    bookmarks: Bookmarks, clock: SandboxClock, deadline: Date, storeVersion: @escaping @Sendable () -> UInt64,
+    nextExpiry: @escaping @Sendable () -> Date?
   ) {
     self.subscription = subscription
     self.storeVersion = storeVersion
+    self.nextExpiry = nextExpiry
     self.kind = kind
     self.filter = filter
     self.encoding = encoding
@@ -157,7 +164,8 @@ final class WatchStream: Sendable {
         subscription.cancel()
       }
       return Progress(
-        events: events, isAtEnd: guarded.isAtEnd, nextLook: min(deadline, guarded.nextBookmark ?? deadline))
+        events: events, isAtEnd: guarded.isAtEnd,
+        nextLook: min(deadline, guarded.nextBookmark ?? deadline, nextExpiry() ?? deadline))
     }
   }
 

@@ -1,3 +1,4 @@
+import Foundation
 import KubernetesAPI
 import Synchronization
 
@@ -21,11 +22,11 @@ final class Store: Sendable {
 
   /// Changes the state; the changes reach the subscriptions before anyone else can write.
   /// What was changed before an error was thrown stays: check first, then write.
-  func write<Result: Sendable>(
-    _ body: (inout StoreState) throws(Status) -> Result
-  ) throws(Status) -> Result {
+  func write<Result: Sendable, Failure: Error>(
+    _ body: (inout StoreState) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
     // `withLock` carries the error as its own generic type only from a closure that says so.
-    try guarded.withLock { guarded throws(Status) -> Result in
+    try guarded.withLock { guarded throws(Failure) -> Result in
       let before = guarded.state.resourceVersion
       defer {
         if guarded.state.resourceVersion > before {
@@ -36,6 +37,15 @@ final class Store: Sendable {
       return try body(&guarded.state)
     }
   }
+
+  /// Removes what was to go by a time.
+  func removeExpired(at time: Date) {
+    guard nextExpiry.map({ $0 <= time }) ?? false else { return }
+    write { state throws(Never) in state.removeExpired(at: time) }
+  }
+
+  /// When the next object goes by itself; `nil` for never.
+  var nextExpiry: Date? { guarded.withLock { $0.state.nextExpiry } }
 
   /// Takes part in what is written from now on; `body` sees the state that the subscription begins with.
   /// - Parameter resource: `nil` for the changes of all collections.

@@ -1,4 +1,5 @@
 import Collections
+import Foundation
 import KubernetesAPI
 
 /// Names a collection of stored objects. Kinds that are served under two names (Events) share one.
@@ -33,18 +34,31 @@ struct StoreChange: Sendable {
   var previous: JSON?
 }
 
+/// When an object is to go, as it was written last.
+private struct Expiry: Sendable {
+  var time: Date
+  var resource: StoredResource
+  var key: ObjectKey
+  var resourceVersion: String
+}
+
 /// Everything the API server knows, as one value: a copy of it is a dry run.
+///
+/// Its collections are persistent ones, which share with their copies what did not change: a write costs O(log n) of the
+/// size of its collection even while readers, transactions and policies hold older states.
 struct StoreState: Sendable {
   /// The version of the last change. Like a store with a past, a new one begins above zero, so that versions which a
   /// client made up are too old.
   private(set) var resourceVersion: UInt64 = 1000
   /// Changes up to this version are no longer remembered.
   private(set) var forgottenVersion: UInt64 = 1000
-  private(set) var history: Deque<StoreChange> = []
+  private var history = PersistentQueue<StoreChange>()
   /// How many changes are remembered.
   let historyLimit: Int
 
-  private var collections: [StoredResource: [ObjectKey: JSON]] = [:]
+  private var collections: [StoredResource: TreeDictionary<ObjectKey, JSON>] = [:]
+  /// What is to go by itself, the soonest first.
+  private var expiries = PersistentQueue<Expiry>()
   /// The version at which a collection that came later, that of a custom resource, began.
   private var beginnings: [StoredResource: UInt64] = [:]
 
@@ -66,9 +80,8 @@ struct StoreState: Sendable {
   func objects(_ resource: StoredResource, namespace: String? = nil, at version: UInt64) -> [JSON]? {
     guard version >= oldestVersion(of: resource) else { return nil }
     var collection = collections[resource] ?? [:]
-    for change in history.reversed() {
-      if change.resourceVersion <= version { break }
-      guard change.resource == resource else { continue }
+    for change in history.suffix(while: { $0.resourceVersion > version }).reversed()
+    where change.resource == resource {
       collection[change.key] = change.previous
     }
     return sorted(collection, namespace: namespace)
@@ -82,9 +95,7 @@ struct StoreState: Sendable {
   /// What happened after a version, in order; `nil` where that is no longer remembered.
   func changes(after version: UInt64, of resource: StoredResource? = nil) -> [StoreChange]? {
     guard version >= (resource.map(oldestVersion) ?? forgottenVersion) else { return nil }
-    var first = history.endIndex
-    while first > history.startIndex, history[first - 1].resourceVersion > version { first -= 1 }
-    return history[first...].filter { resource == nil || $0.resource == resource }
+    return history.suffix { $0.resourceVersion > version }.filter { resource == nil || $0.resource == resource }
   }
 
   /// Stores an object under a new version.
@@ -115,6 +126,24 @@ struct StoreState: Sendable {
         previous: previous))
   }
 
+  /// Lets an object go at a time unless it is written again before then.
+  /// - Parameter time: not before those of earlier calls.
+  mutating func expire(_ object: JSON, in resource: StoredResource, at time: Date) {
+    expiries.append(
+      Expiry(time: time, resource: resource, key: object.objectKey, resourceVersion: object.resourceVersion))
+  }
+
+  /// When ``removeExpired(at:)`` next has anything to do; `nil` for never.
+  var nextExpiry: Date? { expiries.first?.time }
+
+  /// Removes what was to go by a time.
+  mutating func removeExpired(at time: Date) {
+    while let next = nextExpiry, next <= time, let due = expiries.popFirst() {
+      guard object(due.resource, due.key)?.resourceVersion == due.resourceVersion else { continue }
+      remove(due.key, in: due.resource)
+    }
+  }
+
   /// The collection's history begins now: older versions are too old for it.
   mutating func begin(_ resource: StoredResource) {
     beginnings[resource] = resourceVersion
@@ -127,7 +156,7 @@ struct StoreState: Sendable {
     }
   }
 
-  private func sorted(_ collection: [ObjectKey: JSON], namespace: String?) -> [JSON] {
+  private func sorted(_ collection: TreeDictionary<ObjectKey, JSON>, namespace: String?) -> [JSON] {
     collection.filter { namespace == nil || $0.key.namespace == namespace }.sorted { $0.key < $1.key }.map(\.value)
   }
 }
