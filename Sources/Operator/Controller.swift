@@ -12,7 +12,10 @@ import TrafficRouting
 
 /// The operator as one service: informers keep the view of the cluster, their changes make Rollouts due, and the process
 /// that holds the lease reconciles them.
-public struct Controller: ServiceLifecycle.Service {
+public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
+  /// What logs show of it: its settings may hold credentials.
+  public var description: String { "controller" }
+
   private let settings: OperatorSettings
   private let client: KubernetesClient
   private let outbound: any Transport

@@ -34,7 +34,8 @@ final class HoldProbe: Sendable {
 
   func view(for plan: Plan, deployment: JSON?) async -> HoldView {
     guard plan.hold != .always else { return HoldView(mode: .always, ready: true) }
-    let isInstalled = await findPolicy()
+    // Without an answer it is not known how to hold: nothing is begun meanwhile.
+    guard let isInstalled = await findPolicy() else { return HoldView(mode: .admission, ready: false) }
     if plan.hold == .auto, !isInstalled { return HoldView(mode: .always, ready: true) }
     // Before the label is there the policy cannot match, and a held Deployment needs no probe.
     guard let deployment, deployment.labels[Names.managed] != nil,
@@ -44,7 +45,7 @@ final class HoldProbe: Sendable {
   }
 
   /// Asked again once a minute for as long as it is not there: a policy may be installed later.
-  private func findPolicy() async -> Bool {
+  private func findPolicy() async -> Bool? {
     let uptime = client.time.uptime
     let known: Bool? = state.withLock { state in
       if state.isInstalled == true { return true }
@@ -52,7 +53,16 @@ final class HoldProbe: Sendable {
       return nil
     }
     if let known { return known }
-    let found = (try? await client.find(Self.policies, ObjectKey(name: Self.policy))) != .some(nil)
+    let found: Bool
+    do {
+      found = try await client.find(Self.policies, ObjectKey(name: Self.policy)) != nil
+    } catch let error as KubernetesError where error.status?.code == 403 {
+      // What may not be read may still hold; the dry run tells.
+      found = true
+    } catch {
+      logger.warning("the policy that holds cannot be looked up", metadata: ["problem": "\(error)"])
+      return nil
+    }
     state.withLock { state in
       state.isInstalled = found
       state.askedAt = uptime

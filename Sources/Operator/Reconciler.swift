@@ -16,6 +16,7 @@ struct Reconciler: Sendable {
   let announcer: any Announcing
   let hold: HoldProbe
   let quiet: QuietTimes
+  let repeats = Repeats()
   let settings: OperatorSettings
   let logger: Logger
 
@@ -40,6 +41,7 @@ struct Reconciler: Sendable {
     guard let json = view.object(.rollouts, key) else {
       board.forget(key)
       quiet.forget(key)
+      repeats.forget(key)
       try await releaseRuns(of: key)
       return .done
     }
@@ -69,16 +71,33 @@ struct Reconciler: Sendable {
 
   /// The run under way, or else the newest; a run that cannot be read is passed over.
   private func run(of key: ObjectKey) -> RolloutRun? {
+    let runs = runs(of: key)
+    return runs.first { !($0.status?.phase?.isFinished ?? false) } ?? runs.first
+  }
+
+  /// The newest first.
+  private func runs(of key: ObjectKey) -> [RolloutRun] {
     let runs = view.objects(.rolloutRuns, namespace: key.namespace).compactMap { json -> RolloutRun? in
       guard json[path: ["spec", "rolloutRef", "name"]]?.string == key.name else { return nil }
       return try? json.decode()
     }
-    let newestFirst = runs.sorted { left, right in
+    return runs.sorted { left, right in
       let times = (left.metadata.creationTimestamp, right.metadata.creationTimestamp)
       if let left = times.0, let right = times.1, left != right { return left > right }
       return Self.version(left) > Self.version(right)
     }
-    return newestFirst.first { !($0.status?.phase?.isFinished ?? false) } ?? newestFirst.first
+  }
+
+  /// Lets finished runs go that somebody deleted, and deletes those beyond the limit. The newest stays: people command it.
+  func tidyRuns(of key: ObjectKey, keeping limit: Int) async throws {
+    let finished = runs(of: key).filter { $0.status?.phase?.isFinished ?? false }
+    for (index, run) in finished.enumerated().dropFirst() {
+      guard index >= limit || run.metadata.isBeingDeleted, let live = view.object(.rolloutRuns, run.metadata.key) else {
+        continue
+      }
+      try await dropFinalizer(.rolloutRuns, live)
+      if !run.metadata.isBeingDeleted { try await writer.delete(.rolloutRuns, run.metadata.key) }
+    }
   }
 
   private static func version(_ run: RolloutRun) -> Int { Int(run.metadata.resourceVersion ?? "") ?? 0 }
@@ -142,7 +161,11 @@ private struct Turn {
     case (.failure(let errors), nil): return try await refuse(errors.problems)
     }
     let inForce = runPlan ?? plan
-    let problems = inForce.unserved
+    var problems = inForce.unserved
+    if !rollout.metadata.isBeingDeleted {
+      problems += RolloutClash.problems(
+        of: inForce, own: json, among: view.objects(.rollouts, namespace: key.namespace))
+    }
     guard problems.isEmpty || isUnderWay else { return try await refuse(problems) }
 
     let provider: IstioProvider?
@@ -169,17 +192,25 @@ private struct Turn {
     let decision = RolloutEngine(plan: plan)
       .decide(rollout: before, run: runState, runPlan: inForce, seen: seen, now: time.now)
 
-    try await EffectCarrier(
-      cluster: reconciler.writer, snapshot: view, rollout: json, plan: inForce, provider: provider, run: run,
-      state: decision.rollout, templates: templates, announcer: reconciler.announcer, logger: logger
-    ).carryOut(decision.effects)
-
-    let target = provider.flatMap(routedTarget)
+    let target: TrafficTarget?
+    do {
+      try await EffectCarrier(
+        cluster: reconciler.writer, snapshot: view, rollout: json, plan: inForce, provider: provider, run: run,
+        state: decision.rollout, templates: templates, announcer: reconciler.announcer, logger: logger
+      ).carryOut(decision.effects)
+      target = provider.flatMap(routedTarget)
+    } catch {
+      await tell(error, seen, inForce)
+      throw error
+    }
     follow(decision.run, inForce, target)
     try await writeStatuses(decision, seen, inForce, target)
     // Effects that wrote something are to be seen, confirmed and followed by the next ones.
     let didWork = decision.effects.contains { if case .announce = $0 { false } else { true } }
-    if didWork || decision.run?.stage != runState?.stage { return .again(after: .zero) }
+    try await reconciler.tidyRuns(of: key, keeping: plan.runHistoryLimit)
+    let delay = reconciler.repeats.delay(key, after: decision.effects)
+    if didWork { return .again(after: delay) }
+    if decision.run?.stage != runState?.stage { return .again(after: .zero) }
     return decision.lookAgain.map { .again(after: max($0, .milliseconds(50))) } ?? .done
   }
 
@@ -203,7 +234,12 @@ private struct Turn {
   }
 
   private func provider(_ plan: Plan) throws(RoutingRefusal) -> IstioProvider {
-    let services = try RoutedService.resolve(plan, live: view.objects(.services, namespace: key.namespace))
+    var live = view.objects(.services, namespace: key.namespace)
+    for name in plan.services.map(\.name).uniqued where !live.contains(where: { $0.name == name }) {
+      let gone = ObjectKey(namespace: key.namespace, name: name)
+      live += [GeneratedService.standIn(for: gone, in: view, rollout: key.name)].compactMap { $0 }
+    }
+    let services = try RoutedService.resolve(plan, live: live)
     return try IstioProvider(
       plan: plan, services: services, revision: runState?.revision ?? "stable",
       gatewayNamespaces: reconciler.settings.gatewayNamespaces)
@@ -245,8 +281,12 @@ private struct Turn {
   private func writeStatuses(
     _ decision: Decision, _ seen: Observation, _ plan: Plan, _ target: TrafficTarget?
   ) async throws {
-    let checks = (seen.measured?.checks ?? []).map { CheckRecord($0, now: time.now) }
-    if let run, let state = decision.run, let live = view.object(.rolloutRuns, run.metadata.key) {
+    // What a run found ends with its last step; afterwards only its abort or promotion goes on.
+    let isOver = if case .aborting = runState?.stage { true } else { runState?.stage.isFinished ?? false }
+    let checks = isOver ? [] : (seen.measured?.checks ?? []).map { CheckRecord($0, now: time.now) }
+    if let run, let state = decision.run, state != runState || !state.stage.isFinished,
+      let live = view.object(.rolloutRuns, run.metadata.key)
+    {
       let status = RunRecord.status(
         state, of: run, before: runState, plan: plan, canaryHash: seen.set(named: state.set)?.hash, traffic: target,
         checks: checks, situation: decision.rollout.situation, now: time.now)
@@ -259,6 +299,26 @@ private struct Turn {
         run: run, runState: decision.run, plan: plan, seen: seen, target: target, images: images(decision)),
       now: time.now)
     try await write(status, over: live, .rollouts)
+  }
+
+  /// What keeps effects from being carried out is shown where people look, and not in a log alone.
+  private func tell(_ error: any Error, _ seen: Observation, _ plan: Plan) async {
+    var state = RolloutRecord.state(of: rollout)
+    switch error {
+    case let error as EffectError: state.situation = .stalled(.blocked, "\(error)")
+    case let error as KubernetesError where error.status != nil && !error.isConflict && !error.isNotFound:
+      state.situation = .waiting(.blocked, "\(error)")
+    default: return
+    }
+    guard let live = view.object(.rollouts, key) else { return }
+    let status = RolloutRecord.status(
+      state, of: rollout, RolloutRecord.Surroundings(run: run, runState: runState, plan: plan, seen: seen),
+      now: time.now)
+    do {
+      try await write(status, over: live, .rollouts)
+    } catch {
+      logger.debug("the status cannot be written either", metadata: ["problem": "\(error)"])
+    }
   }
 
   private func images(_ decision: Decision) -> [String: [String]] {
@@ -287,10 +347,24 @@ private struct Turn {
 
   private static func news(_ status: JSON) -> JSON {
     var news = status
+    // Pods come and go one by one; that they are all there, or are not any more, is the news.
+    for track in ["stable", "canary"] {
+      guard let revision = news[track] else { continue }
+      news[path: [track, "available"]] = .bool(revision["available"] == revision["desired"])
+      news[path: [track, "pods"]] = nil
+    }
     if let checks = news["checks"]?.array {
       news["checks"] = .array(checks.map { ["name": $0["name"] ?? .null, "verdict": $0["verdict"] ?? .null] })
     }
     return news
+  }
+
+  /// Without the mark the policies leave the Deployment to its owner; one that is held stays paused.
+  private func unmanage() async throws {
+    let key = ObjectKey(namespace: key.namespace, name: rollout.spec.workloadRef.name)
+    guard let deployment = view.object(.deployments, key), deployment.labels[Names.managed] == rollout.metadata.name
+    else { return }
+    try await WorkloadWriter(cluster: reconciler.writer, rollout: json.objectKey, deployment: deployment).manage(false)
   }
 
   /// A plan that cannot be carried out is said to be so, and nothing is touched.
@@ -298,6 +372,7 @@ private struct Turn {
     if rollout.metadata.isBeingDeleted {
       // Without a plan it is not known what to take down: all that carries traffic stays.
       logger.warning("a Rollout without a valid plan is deleted; its Services and routes stay")
+      try await unmanage()
       try await reconciler.dropFinalizer(.rollouts, json)
       return .done
     }

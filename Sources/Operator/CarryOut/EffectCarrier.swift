@@ -43,6 +43,13 @@ struct EffectCarrier {
     case .dropRunFinalizer:
       if let run { try await dropFinalizer(.rolloutRuns, run.metadata.key) }
     case .dropRolloutFinalizer: try await letGo()
+    case .scale(let set, let replicas):
+      try await cluster.patch(.replicaSets, sibling(set), .merge(["spec": ["replicas": JSON(replicas)]]))
+    case .markRejected(let set, let isRejected):
+      let reason = isRejected ? JSON.string(run?.metadata.name ?? key.name) : .null
+      try await cluster.patch(
+        .replicaSets, sibling(set), .merge(["metadata": ["annotations": [Names.rejected: reason]]]))
+    case .deleteSet(let name): try await cluster.delete(.replicaSets, sibling(name))
     case .announce(let news): announcer.announce(news, rollout: rollout, plan: plan, run: run)
     default: try await carryOutOnWorkload(effect)
     }
@@ -60,22 +67,20 @@ struct EffectCarrier {
     case .releaseHold: try await workload.releaseHold()
     case .createSet(let revision, let replicas):
       try await workload.createSet(revision: revision, run: run?.metadata.name ?? "", replicas: replicas)
-    case .scale(let set, let replicas): try await workload.scale(set, to: replicas)
     case .releaseSets(let names): try await workload.release(sets(names))
     case .adopt(let set, let number):
       for set in sets([set]) { try await workload.adopt(set, number: number) }
     case .giveBack(let names):
       for set in sets(names) { try await workload.adopt(set, number: nil) }
-    case .markRejected(let set, let isRejected):
-      try await workload.markRejected(set, isRejected ? run?.metadata.name ?? key.name : nil)
-    case .deleteSet(let name): try await workload.deleteSet(name)
     default: break
     }
   }
 
   private func sets(_ names: [String]) -> [JSON] {
-    names.compactMap { snapshot.object(.replicaSets, ObjectKey(namespace: key.namespace, name: $0)) }
+    names.compactMap { snapshot.object(.replicaSets, sibling($0)) }
   }
+
+  private func sibling(_ name: String) -> ObjectKey { ObjectKey(namespace: key.namespace, name: name) }
 
   private var services: ServiceWriter {
     ServiceWriter(
@@ -99,14 +104,20 @@ struct EffectCarrier {
 
   private func retireRouting(delete: Bool) async throws {
     guard delete else { return try await route(.released) }
-    guard let provider else { return }
-    for object in provider.objects(for: .released) { try await cluster.delete(object.type, object.key) }
+    for route in snapshot.objects(.virtualServices, namespace: key.namespace)
+    where route.labels[Names.rollout] == key.name {
+      try await cluster.delete(.virtualServices, route.objectKey)
+    }
   }
 
   private func renderPolicies() async throws {
     guard let provider else { return }
     let live = snapshot.objects(.destinationRules, namespace: key.namespace)
-    for wanted in try provider.destinationRules(existing: live) {
+    let all = try provider.destinationRules(existing: live)
+    for stale in StalePolicies.find(among: live, wanted: all, rollout: key.name) {
+      try await cluster.delete(.destinationRules, stale.objectKey)
+    }
+    for wanted in all {
       if let write = try wanted.write(over: live.first(where: { $0.objectKey == wanted.key })) {
         try await carryOut(write)
       }
@@ -144,11 +155,15 @@ struct EffectCarrier {
             ], finalizers: [Names.finalizer]),
           spec: spec))
       run = run.typed(.rolloutRuns)
+      // Taken by an earlier run; only one that the cache does not show yet is found out by trying.
+      if snapshot.object(.rolloutRuns, run.objectKey) != nil { continue }
       do {
         try await cluster.create(.rolloutRuns, run)
         return
       } catch let error as KubernetesError where error.isAlreadyExists {
-        continue
+        // Made by a leader before this one, a moment ago: that is the run.
+        let live: RolloutRun = try await cluster.get(.rolloutRuns, run.objectKey).decode()
+        if live.status?.phase?.isFinished != true, live.spec.rolloutRef.uid == rollout.uid { return }
       }
     }
   }

@@ -9,7 +9,10 @@ struct ServiceWriter {
   let services: [String]
 
   func render(stableHash: String?, canaryHash: String?) async throws {
-    for callers in services.compactMap({ snapshot.object(.services, key($0)) }) {
+    let known = services.compactMap {
+      snapshot.object(.services, key($0)) ?? GeneratedService.standIn(for: key($0), in: snapshot, rollout: rollout.name)
+    }
+    for callers in known {
       for track in GeneratedService.Track.allCases {
         let hash = track == .stable ? stableHash : canaryHash
         let wanted = GeneratedService.render(callers: callers, track: track, hash: hash, rollout: rollout.name)
@@ -50,7 +53,7 @@ struct ServiceWriter {
   /// The annotation is ours; the policy adds the hash on every write, and this write carries it too, so that the pin is
   /// there at once.
   func pin(to hash: String) async throws {
-    for name in services {
+    for name in services where snapshot.object(.services, key(name)) != nil {
       try await cluster.patch(
         .services, key(name),
         .merge([

@@ -44,7 +44,12 @@ struct WorkloadWriter {
     try await cluster.patch(
       .deployments, key,
       .merge([
-        "metadata": ["annotations": [Names.held: .null, Names.ownWrite: mark]], "spec": spec,
+        // A template that changed meanwhile would roll untested, and without policies nothing else would stop it.
+        "metadata": [
+          "annotations": [Names.held: .null, Names.ownWrite: mark],
+          "resourceVersion": .string(deployment.resourceVersion),
+        ],
+        "spec": spec,
       ]))
   }
 
@@ -68,10 +73,6 @@ struct WorkloadWriter {
       "create the canary's ReplicaSet", "\(deployment.name)-\(revision) and its successors exist already")
   }
 
-  func scale(_ name: String, to replicas: Int) async throws {
-    try await cluster.patch(.replicaSets, sibling(name), .merge(["spec": ["replicas": JSON(replicas)]]))
-  }
-
   func release(_ sets: [JSON]) async throws {
     for set in sets {
       try await cluster.patch(
@@ -80,20 +81,11 @@ struct WorkloadWriter {
     }
   }
 
+  /// Nothing is written where the set has been offered already and the Deployment's controller has yet to take it.
   func adopt(_ set: JSON, number: Int?) async throws {
+    if CanarySet.isOffered(set, deployment: deployment, number: number) { return }
     try await cluster.patch(
       .replicaSets, set.objectKey, .merge(CanarySet.adoptPatch(set: set, deployment: deployment, number: number)))
   }
 
-  func markRejected(_ name: String, _ reason: String?) async throws {
-    try await cluster.patch(
-      .replicaSets, sibling(name),
-      .merge(["metadata": ["annotations": [Names.rejected: reason.map(JSON.string) ?? .null]]]))
-  }
-
-  func deleteSet(_ name: String) async throws {
-    try await cluster.delete(.replicaSets, sibling(name))
-  }
-
-  private func sibling(_ name: String) -> ObjectKey { ObjectKey(namespace: key.namespace, name: name) }
 }

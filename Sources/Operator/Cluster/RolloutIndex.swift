@@ -11,7 +11,7 @@ final class RolloutIndex: Sendable {
   func keys(for object: JSON, _ type: ResourceType) -> [ObjectKey] {
     let namespace = object.namespace
     switch type {
-    case .rollouts: return [object.objectKey]
+    case .rollouts: return [object.objectKey] + stalled(besides: object)
     case .rolloutRuns:
       return [object[path: ["spec", "rolloutRef", "name"]]?.string].compactMap { $0 }.map { key(namespace, $0) }
     case .deployments: return rollouts(namespace) { $0[path: ["spec", "workloadRef", "name"]]?.string == object.name }
@@ -27,9 +27,15 @@ final class RolloutIndex: Sendable {
       }
     case .analysisTemplates: return rollouts(namespace) { $0[path: ["spec", "analysis", "templates"]] != nil }
     case .clusterAnalysisTemplates: return rollouts(nil) { $0[path: ["spec", "analysis", "templates"]] != nil }
-    case .virtualServices, .destinationRules: return labelled(object)
+    case .virtualServices: return labelled(object) + stalled(besides: nil)
+    case .destinationRules: return labelled(object) + rollouts(namespace) { _ in true }
     default: return []
     }
+  }
+
+  /// Those that may wait for another object to make room.
+  private func stalled(besides own: JSON?) -> [ObjectKey] {
+    rollouts(nil) { $0[path: ["status", "phase"]]?.string == RolloutPhase.stalled.rawValue && $0.uid != own?.uid }
   }
 
   private func labelled(_ object: JSON) -> [ObjectKey] {

@@ -36,8 +36,8 @@ struct RunJudge: Sendable {
   private var counters: [LookAnswers.Question: CounterIncreases<MetricsKey>] = [:]
   private var objectives: [Objective]
   private var share = ShareWindow()
-  /// Since when looks are recorded, in the present traffic.
-  private var recordedSince: Date?
+  /// When each question was last answered: what grew since then is what the next answer adds.
+  private var answeredAt: [LookAnswers.Question: Date] = [:]
   private(set) var latest = Measurements(baseline: .missing("nothing has been measured yet"))
 
   private struct Objective: Sendable {
@@ -99,11 +99,12 @@ struct RunJudge: Sendable {
     share.record(
       increases[LookAnswers.Question(view: .caller, kind: .requests)], at: now, weight: traffic.weight.value,
       writtenAt: writtenAt)
-    if let verifiedAt, let since = recordedSince, since >= verifiedAt {
-      feed(increases, traffic)
+    // What began before the traffic was verified is discarded, also where an answer in between failed. A canary that
+    // nothing reaches is not judged: stable's numbers alone say nothing of it.
+    if let verifiedAt, traffic.reachesCanary {
+      feed(increases.filter { $0.value.value == nil || answeredAt[$0.key] ?? .distantPast >= verifiedAt }, traffic)
     }
-    // The next look begins where this one ends.
-    recordedSince = verifiedAt == nil ? nil : now
+    for (question, increase) in increases where increase.isAnswer { answeredAt[question] = now }
     latest = Measurements(
       checks: objectives.map(report), share: share.observed, baseline: baseline(look))
   }
@@ -137,11 +138,11 @@ struct RunJudge: Sendable {
       for view in MetricsView.allCases {
         switch objectives[index].checks[view] {
         case .errors(var check):
-          let found = increases[LookAnswers.Question(view: view, kind: .requests)] ?? .missing
+          guard let found = increases[LookAnswers.Question(view: view, kind: .requests)] else { continue }
           check.record(canary: counts(found, .canary, view, traffic), stable: counts(found, .stable, view, traffic))
           objectives[index].checks[view] = .errors(check)
         case .latency(var check):
-          let found = increases[LookAnswers.Question(view: view, kind: .latency)] ?? .missing
+          guard let found = increases[LookAnswers.Question(view: view, kind: .latency)] else { continue }
           check.record(
             canary: histogram(found, .canary, view, traffic), stable: histogram(found, .stable, view, traffic))
           objectives[index].checks[view] = .latency(check)
@@ -176,7 +177,11 @@ struct RunJudge: Sendable {
   private func histogram(
     _ found: Measured<[MetricsKey: Double]>, _ track: Track, _ view: MetricsView, _ traffic: TrafficTarget
   ) -> Measured<LatencyHistogram> {
-    guard isServed(track, view, traffic) else { return .value(.empty(boundaries: [])) }
+    guard isServed(track, view, traffic) else {
+      // With the boundaries of what was measured, or a sum with it would lose them.
+      let all = Set((found.value ?? [:]).keys.compactMap(\.boundary).filter(\.isFinite))
+      return .value(.empty(boundaries: Array(all)))
+    }
     switch found {
     case .value(let values):
       var buckets: [Double: Double] = [:]
@@ -230,6 +235,13 @@ struct RunJudge: Sendable {
       }
     }
     return .present
+  }
+}
+
+extension Measured {
+  /// Whether the source answered, be it with nothing.
+  fileprivate var isAnswer: Bool {
+    if case .sourceFailed = self { false } else { true }
   }
 }
 

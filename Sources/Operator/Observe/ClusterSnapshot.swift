@@ -6,4 +6,7 @@ protocol ClusterSnapshot: Sendable {
 
   /// Sorted by name.
   func objects(_ type: ResourceType, namespace: String) -> [JSON]
+
+  /// Of every namespace.
+  func all(_ type: ResourceType) -> [JSON]
 }

@@ -22,6 +22,9 @@ struct Observer {
       let workload = WorkloadObserver(snapshot: snapshot, rollout: plan.key, deployment: deployment)
       seen.deployment = workload.view
       seen.sets = workload.sets
+      seen.refusal = workload.refusal
+    } else {
+      seen.sets = WorkloadObserver.strays(of: plan.key, in: snapshot)
     }
     let services = ServiceObserver(snapshot: snapshot, rollout: plan.key)
     seen.services = plan.services.map(\.name).uniqued.map(services.view)
@@ -31,13 +34,20 @@ struct Observer {
   }
 
   private func observeRouting(_ seen: inout Observation) {
-    guard let provider else { return }
+    guard let provider else {
+      seen.canRoute = false
+      let own = snapshot.objects(.virtualServices, namespace: plan.namespace)
+      seen.routingIsRetired =
+        plan.deletionPolicy != .delete || !own.contains { $0.labels[Names.rollout] == rollout.name }
+      return
+    }
     let routes = snapshot.objects(.virtualServices, namespace: plan.namespace)
     switch provider.observe(routes) {
     case .routing(.split(let target)): seen.routing = .present(target: target, intact: true)
     case .routing(.released): seen.routingIsRetired = true
     case .missing: seen.routingIsRetired = true
     case .foreign(let key):
+      seen.routingIsRetired = true
       seen.routing = .conflict(
         "VirtualService \(key) exists and is not this Rollout's; rename or delete it, since Sluice needs the name")
     case .changed(.split(let target), _, _): seen.routing = .present(target: target, intact: false)
@@ -45,15 +55,20 @@ struct Observer {
     }
     // A conflict matters before the routing object is made; later the team would have caused it, and traffic comes first.
     if seen.routing == .absent, !seen.rolloutIsBeingDeleted,
-      let conflict = provider.conflicts(existing: routes).first
+      let conflict = provider.conflicts(existing: snapshot.all(.virtualServices)).first
     {
       seen.routing = .conflict("\(conflict)")
     }
     let rules = snapshot.objects(.destinationRules, namespace: plan.namespace)
-    if let wanted = try? provider.destinationRules(existing: rules) {
-      seen.policiesAreRendered = wanted.allSatisfy { wanted in
-        (try? wanted.write(over: rules.first { $0.objectKey == wanted.key })) == .some(nil)
-      }
+    do throws(RoutingRefusal) {
+      let wanted = try provider.destinationRules(existing: rules)
+      seen.policiesAreRendered =
+        StalePolicies.find(among: rules, wanted: wanted, rollout: rollout.name).isEmpty
+        && wanted.allSatisfy { wanted in
+          (try? wanted.write(over: rules.first { $0.objectKey == wanted.key })) == .some(nil)
+        }
+    } catch {
+      seen.refusal = seen.refusal ?? error.problems.joined(separator: "; ")
     }
   }
 

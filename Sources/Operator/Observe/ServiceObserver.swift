@@ -7,9 +7,12 @@ struct ServiceObserver {
   let rollout: ObjectKey
 
   func view(of name: String) -> ServiceView {
-    guard let callers = snapshot.object(.services, key(name)) else { return ServiceView(name: name, exists: false) }
+    let live = snapshot.object(.services, key(name))
+    guard let callers = live ?? GeneratedService.standIn(for: key(name), in: snapshot, rollout: rollout.name) else {
+      return ServiceView(name: name, exists: false)
+    }
     return ServiceView(
-      name: name, exists: !callers.isBeingDeleted, pin: pin(of: callers),
+      name: name, exists: live.map { !$0.isBeingDeleted } ?? false, pin: live.flatMap(pin),
       stable: generated(.stable, callers: callers), canary: generated(.canary, callers: callers))
   }
 

@@ -19,6 +19,26 @@ struct WorkloadObserver {
       progressDeadline: .seconds(progressDeadline), isBeingDeleted: deployment.isBeingDeleted, lastWriter: lastWriter)
   }
 
+  /// Why a Deployment like this cannot have two revisions side by side.
+  var refusal: String? {
+    guard deployment[path: ["spec", "strategy", "type"]]?.string == "Recreate" else { return nil }
+    return
+      "spec.strategy.type of Deployment \(deployment.name) is Recreate, so that two revisions must not run side by "
+      + "side; make it RollingUpdate, or delete the Rollout"
+  }
+
+  /// What is left of a Rollout's sets when the Deployment is gone: those that nothing controls any more.
+  static func strays(of rollout: ObjectKey, in snapshot: any ClusterSnapshot) -> [SetView] {
+    snapshot.objects(.replicaSets, namespace: rollout.namespace).compactMap { set in
+      guard !set.isBeingDeleted, set.labels[Names.rollout] == rollout.name, !isControlled(set) else { return nil }
+      return SetView(set, owner: .sluice, matchesTemplate: false, trouble: nil)
+    }
+  }
+
+  private static func isControlled(_ set: JSON) -> Bool {
+    set[path: ["metadata", "ownerReferences"]]?.array?.contains { $0["controller"]?.bool == true } ?? false
+  }
+
   /// In `Always` mode the field holds an endless number while paused at rest; a canary is judged by the default then.
   private var progressDeadline: Int {
     let seconds = deployment[path: ["spec", "progressDeadlineSeconds"]]?.int ?? 600
@@ -40,25 +60,18 @@ struct WorkloadObserver {
     let all = snapshot.objects(.pods, namespace: deployment.namespace)
     return snapshot.objects(.replicaSets, namespace: deployment.namespace).compactMap { set in
       guard !set.isBeingDeleted, let owner = owner(of: set) else { return nil }
-      let annotations = set.annotations
-      // Until its controller has seen the newest spec, the status may speak of the one before, and pods may be left.
-      let isObserved = (set[path: ["status", "observedGeneration"]]?.int ?? 0) >= set.generation
-      let pods = set[path: ["status", "replicas"]]?.int ?? 0
       return SetView(
-        name: set.name, hash: set[path: ["spec", "selector", "matchLabels", Names.templateHash]]?.string ?? "",
-        owner: owner, matchesTemplate: PodTemplate(of: set) == template,
-        replicas: set[path: ["spec", "replicas"]]?.int ?? 1,
-        pods: isObserved ? pods : max(pods, 1),
-        available: set[path: ["status", "availableReplicas"]]?.int ?? 0,
-        number: annotations[Names.revisionNumber].flatMap(Int.init), rejected: annotations[Names.rejected] != nil,
+        set, owner: owner, matchesTemplate: PodTemplate(of: set) == template,
         trouble: PodTrouble.summary(of: all.filter { isOwned($0, by: set) }) ?? creationTrouble(of: set))
     }
   }
 
   private func owner(of set: JSON) -> SetView.Owner? {
     let references = set[path: ["metadata", "ownerReferences"]]?.array ?? []
-    guard let reference = references.first(where: { $0["uid"]?.string == deployment.uid }) else { return nil }
-    if reference["controller"]?.bool == true { return .deployment }
+    if let controller = references.first(where: { $0["controller"]?.bool == true }) {
+      return controller["uid"]?.string == deployment.uid ? .deployment : nil
+    }
+    // Also one that lost its reference, or has one to a Deployment that was made anew: its pods still are there.
     return set.labels[Names.rollout] == rollout.name ? .sluice : nil
   }
 
@@ -71,6 +84,22 @@ struct WorkloadObserver {
     let conditions = set[path: ["status", "conditions"]]?.array ?? []
     let failure = conditions.first { $0["type"]?.string == "ReplicaFailure" && $0["status"]?.string == "True" }
     return failure?["message"]?.string
+  }
+}
+
+extension SetView {
+  fileprivate init(_ set: JSON, owner: Owner, matchesTemplate: Bool, trouble: String?) {
+    let annotations = set.annotations
+    // Until its controller has seen the newest spec, the status may speak of the one before, and pods may be left.
+    let isObserved = (set[path: ["status", "observedGeneration"]]?.int ?? 0) >= set.generation
+    let pods = set[path: ["status", "replicas"]]?.int ?? 0
+    self.init(
+      name: set.name, hash: set[path: ["spec", "selector", "matchLabels", Names.templateHash]]?.string ?? "",
+      owner: owner, matchesTemplate: matchesTemplate, replicas: set[path: ["spec", "replicas"]]?.int ?? 1,
+      pods: isObserved ? pods : max(pods, 1), available: set[path: ["status", "availableReplicas"]]?.int ?? 0,
+      number: annotations[Names.revisionNumber].flatMap(Int.init), rejected: annotations[Names.rejected] != nil,
+      trouble: trouble,
+      createdAt: set[path: ["metadata", "creationTimestamp"]]?.string.flatMap(Timestamp.init)?.date ?? .distantPast)
   }
 }
 

@@ -111,7 +111,7 @@ enum RunRecord {
     status.pause = state.pause.map(record)
     status.commandSequence = state.commandSequence == 0 ? nil : state.commandSequence
     status.commandMessage = state.commandMessage
-    status.message = message(situation) ?? status.message
+    if !state.stage.isFinished { status.message = message(situation) ?? status.message }
     if !checks.isEmpty { status.checks = checks }
     if state.stage.isFinished, status.finishedAt == nil { status.finishedAt = Timestamp(now) }
     status.timeline = Timeline.updated(

@@ -71,6 +71,14 @@ enum CanarySet {
     return ["metadata": metadata]
   }
 
+  /// Whether a set carries everything already that makes the Deployment adopt it as it stands.
+  static func isOffered(_ set: JSON, deployment: JSON, number: Int?) -> Bool {
+    guard let wanted = adoptPatch(set: set, deployment: deployment, number: number)["metadata"] else { return false }
+    return wanted.labelsAndAnnotations.allSatisfy { field, values in
+      values.allSatisfy { set[path: ["metadata", field, $0.key]] == $0.value }
+    }
+  }
+
   private static func selectorKeys(of deployment: JSON) -> [String] {
     let selector = deployment[path: ["spec", "selector"]]
     let expressions = selector?["matchExpressions"]?.array?.compactMap { $0["key"]?.string } ?? []
@@ -84,6 +92,14 @@ enum CanarySet {
       guard text.hasSuffix("%"), let percent = Int(text.dropLast()) else { return 0 }
       return (replicas * percent + 99) / 100
     default: return 0
+    }
+  }
+}
+
+extension JSON {
+  fileprivate var labelsAndAnnotations: [(field: String, values: [String: JSON])] {
+    ["labels", "annotations"].map {
+      ($0, self[$0]?.object.map { Dictionary($0.map { ($0.key, $0.value) }) { $1 } } ?? [:])
     }
   }
 }

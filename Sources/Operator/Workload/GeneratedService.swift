@@ -36,6 +36,20 @@ enum GeneratedService {
     ]
   }
 
+  /// A callers' Service that was deleted in mid-run, as its generated one remembers it: traffic can go on to be steered, and
+  /// above all back.
+  static func standIn(for callers: ObjectKey, in snapshot: any ClusterSnapshot, rollout: String) -> JSON? {
+    for track in Track.allCases {
+      let key = ObjectKey(namespace: callers.namespace, name: name(of: callers.name, track))
+      guard var copy = snapshot.object(.services, key), copy.labels[Names.rollout] == rollout else { continue }
+      copy[path: ["metadata", "name"]] = .string(callers.name)
+      copy[path: ["metadata", "labels"]] = nil
+      copy[path: ["spec", "selector", Names.templateHash]] = nil
+      return copy
+    }
+    return nil
+  }
+
   /// The callers' selector, without a pin, narrowed to a revision where one is given.
   static func selector(callers: JSON, hash: String?) -> [String: String] {
     var selector = callers[path: ["spec", "selector"]]?.strings ?? [:]
