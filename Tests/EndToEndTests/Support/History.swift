@@ -31,23 +31,34 @@ struct Moment {
 }
 
 extension Shop {
-  /// What must hold after every single write of a scenario, whatever else it is about.
+  /// What must hold after every single write of a scenario, whatever else it is about; the first breach is told.
   func checkHistory() {
     var moment = Moment()
     for version in history() where version.resource != "events" {
       moment.take(version)
-      let here = "\(namespace) at \(version.number), \(version.resource)/\(version.object.name)"
-      if version.resource == Self.virtualServices, !version.isDeleted {
-        let sum = version.object.destinations.map(\.weight).reduce(0, +)
-        #expect(sum == 100, "\(here): the weights add up to \(sum)")
-      }
-      let owned = moment.ownedSetsWithPods
-      #expect(owned.count <= 1, "\(here): the Deployment owns two sets with pods: \(owned)")
-      if moment.canaryWeight > 0 {
-        let ready = moment.canarySet?[path: ["status", "readyReplicas"]]?.int ?? 0
-        #expect(ready > 0, "\(here): weight \(moment.canaryWeight) goes to a canary without ready pods")
+      if let breach = breach(version, moment) {
+        Issue.record("\(namespace) at \(version.number), \(version.resource)/\(version.object.name): \(breach)")
+        return
       }
     }
+  }
+
+  private func breach(_ version: ClusterRecord.Version, _ moment: Moment) -> String? {
+    if version.resource == Self.virtualServices, !version.isDeleted {
+      let sum = version.object.destinations.map(\.weight).reduce(0, +)
+      if sum != 100 { return "the weights add up to \(sum)" }
+    }
+    let owned = moment.ownedSetsWithPods
+    if owned.count > 1 { return "the Deployment owns two sets with pods: \(owned)" }
+    if moment.canaryWeight > 0, (moment.canarySet?[path: ["status", "readyReplicas"]]?.int ?? 0) == 0 {
+      return "weight \(moment.canaryWeight) goes to a canary without ready pods"
+    }
+    if version.resource == "rollouts.sluice.dev", version.object.condition("Ready")?["status"]?.string == "True",
+      moment.object("deployments.apps", "checkout")?.labels["sluice.dev/managed"] == nil
+    {
+      return "the Rollout is Ready, and yet nothing would hold a changed template"
+    }
+    return nil
   }
 
   /// The moments after each version that fits, the oldest first.

@@ -13,6 +13,8 @@ extension JSON {
   var phase: String? { text("status", "phase") }
   var message: String? { text("status", "message") }
 
+  var creation: String { text("metadata", "creationTimestamp") ?? "" }
+
   /// Of a pod: not on its way out.
   var isAlive: Bool { self[path: ["metadata", "deletionTimestamp"]] == nil }
 

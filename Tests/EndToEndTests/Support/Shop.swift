@@ -96,10 +96,13 @@ struct Shop: Sendable {
       try await list("replicasets").first { $0.image == Manifest.image(tag) }, "no ReplicaSet runs \(tag)")
   }
 
+  /// The newest run of an image, also of one whose ReplicaSet is gone.
   func run(_ tag: String) async throws -> JSON {
-    let hash = try await replicaSet(tag).hash
-    return try #require(
-      try await list("rolloutruns").last { $0[path: ["spec", "revision"]]?.string == hash }, "no run of \(tag)")
+    let sets = Set(history("replicasets.apps").filter { $0.object.image == Manifest.image(tag) }.map(\.object.name))
+    let runs = try await list("rolloutruns").filter {
+      $0[path: ["status", "canary", "replicaSet"]]?.string.map(sets.contains) ?? false
+    }
+    return try #require(runs.max { $0.creation < $1.creation }, "no run of \(tag)")
   }
 
   /// Waits for a state of an object of the record; the newest version of each is asked.
