@@ -78,6 +78,7 @@ let package = Package(
     tests("PrometheusTests", ["Prometheus", "HTTPTransport"]),
     tests("NotificationsTests", ["Notifications", "RolloutAPI", "KubernetesAPI", "HTTPTransport", logging]),
     tests("SandboxTests", ["Sandbox", "KubernetesAPI", logging, yams], resources: [.copy("Transcripts")]),
+    tests("EndToEndTests", ["sluice", "KubernetesAPI"]),
     tests("SluiceTests", ["sluice", "RolloutAPI", "KubernetesAPI", "KubernetesClient"]),
   ]
 )

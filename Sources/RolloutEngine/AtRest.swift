@@ -84,7 +84,13 @@ extension Turn {
   /// Services, routing object, policies and mark as they are between runs, in an order that leaves no caller without a
   /// backend: the routing object names a Service only after that has endpoints.
   private mutating func rest(_ deployment: DeploymentView, _ stable: Revision) {
-    rollout.situation = .idle
+    // Ready means that a change made now would be held: not before that is seen.
+    let isGuarded = seen.hold.mode == .admission ? deployment.managed && seen.hold.ready : deployment.paused
+    if isGuarded {
+      rollout.situation = .idle
+    } else {
+      wait(.waitingForHold, "a changed template would still roll by itself: the hold is being put in place")
+    }
     guard ensureUnpinned(), ensureServices(stable: nil, canary: nil) else { return }
     let ready = seen.services.allSatisfy { ($0.stable?.ready.values.reduce(0, +) ?? 0) > 0 }
     guard ready || deployment.replicas == 0 else {

@@ -29,8 +29,11 @@ enum Timeline {
     var timeline = timeline
     let chapter = Chapter(after.stage)
     if let last = timeline.indices.last, timeline[last].finishedAt == nil {
-      if let verified = after.verifiedAt, timeline[last].kind == .step || timeline[last].kind == .promotion {
-        timeline[last].verifiedAt = timeline[last].verifiedAt ?? MicroTime(verified)
+      // The state keeps what was verified in the step before until new traffic is written.
+      if let verified = after.verifiedAt.map({ MicroTime($0) }), let started = timeline[last].startedAt,
+        verified > started, timeline[last].kind == .step || timeline[last].kind == .promotion
+      {
+        timeline[last].verifiedAt = verified
       }
       if let chapter, chapter.kind == timeline[last].kind, chapter.step == timeline[last].step { return timeline }
       close(&timeline[last], before: before, after: after, checks: checks, now: now)
