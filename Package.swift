@@ -79,6 +79,12 @@ let package = Package(
     tests("NotificationsTests", ["Notifications", "RolloutAPI", "KubernetesAPI", "HTTPTransport", logging]),
     tests("SandboxTests", ["Sandbox", "KubernetesAPI", logging, yams], resources: [.copy("Transcripts")]),
     tests("EndToEndTests", ["sluice", "KubernetesAPI"]),
+    tests(
+      "OperatorTests",
+      [
+        "Operator", "RolloutEngine", "RolloutAPI", "TrafficRouting", "CanaryAnalysis", "KubernetesClient", "KubernetesAPI",
+        "Prometheus", "HTTPTransport", logging,
+      ]),
     tests("SluiceTests", ["sluice", "RolloutAPI", "KubernetesAPI", "KubernetesClient"]),
   ]
 )

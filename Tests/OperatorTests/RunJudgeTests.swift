@@ -1,0 +1,227 @@
+import CanaryAnalysis
+import Foundation
+import RolloutAPI
+import RolloutEngine
+import Testing
+import TrafficRouting
+
+@testable import Operator
+
+/// A mesh's counters, read by a judge once every ten seconds.
+private struct Mesh {
+  var judge: RunJudge
+  var now = Date(timeIntervalSince1970: 1_000_000)
+  let written: Date
+  var verified: Date?
+  var traffic = TrafficTarget(weight: .half)
+  /// Requests and errors so far, by track.
+  var requests: [Track: Double] = [.stable: 1000, .canary: 0]
+  var errors: [Track: Double] = [.stable: 0, .canary: 0]
+  var showsStable = true
+  var process = "node-a"
+
+  init(_ slos: [SLOSpec] = [SLOSpec(name: "errors", errorRate: ErrorRateSpec(max: "1%"))]) throws {
+    let plan = try plan(slos: slos)
+    judge = RunJudge(
+      plan: plan,
+      scope: MetricsScope(
+        namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc"))
+    written = now
+    verified = now
+  }
+
+  mutating func add(stable: Double = 5000, canary: Double = 5000, errors failed: [Track: Double] = [:]) {
+    requests[.stable, default: 0] += stable
+    requests[.canary, default: 0] += canary
+    for (track, count) in failed { errors[track, default: 0] += count }
+  }
+
+  mutating func look(_ change: (inout LookAnswers) -> Void = { _ in }) {
+    now += 10
+    var answers = LookAnswers()
+    for view in MetricsView.allCases {
+      answers.answers[LookAnswers.Question(view: view, kind: .requests)] = .series(series(view))
+    }
+    change(&answers)
+    judge.record(answers, at: now, traffic: traffic, writtenAt: written, verifiedAt: verified)
+  }
+
+  private func series(_ view: MetricsView) -> [MetricSeries] {
+    Track.allCases.filter { $0 == .canary || showsStable }.flatMap { track in
+      ["200": (requests[track] ?? 0) - (errors[track] ?? 0), "503": errors[track] ?? 0].map { code, value in
+        var labels = ["response_code": code, "instance": process]
+        switch view {
+        case .caller:
+          labels["destination_service_namespace"] = "shop"
+          labels["destination_service_name"] = "web-\(track.rawValue)"
+        case .callee:
+          labels["destination_workload_namespace"] = "shop"
+          labels["pod"] = track == .stable ? "web-s1-aaaaa" : "web-abc-bbbbb"
+        }
+        return MetricSeries(labels: labels, value: value)
+      }
+    }
+  }
+
+  var verdict: Verdict? { judge.latest.checks.first?.verdict }
+  var message: String { judge.latest.checks.first?.message ?? "" }
+}
+
+extension Weight {
+  fileprivate static var half: Weight { Weight(50) ?? .none }
+}
+
+@Suite("Judging a run")
+struct RunJudgeTests {
+  @Test("as good as stable, with enough requests, passes; before that it is undecided")
+  func pass() throws {
+    var mesh = try Mesh()
+    mesh.look()
+    // The first look is the baseline: nothing has been counted yet.
+    #expect(mesh.verdict == .unknown)
+    for _ in 0..<5 {
+      mesh.add()
+      mesh.look()
+    }
+    #expect(mesh.verdict == .pass)
+    #expect(mesh.judge.latest.baseline == .present)
+    #expect(mesh.judge.latest.share?.canaryRequests == 25_000)
+  }
+
+  @Test("worse than stable and than the limit fails, within the few looks that clumps could explain")
+  func fail() throws {
+    var mesh = try Mesh()
+    mesh.look()
+    for _ in 0..<6 {
+      mesh.add(errors: [.canary: 1000])
+      mesh.look()
+    }
+    #expect(mesh.verdict == .fail)
+  }
+
+  @Test("what both tracks suffer from is not held against the canary")
+  func bothBad() throws {
+    var mesh = try Mesh()
+    mesh.look()
+    for _ in 0..<5 {
+      mesh.add(errors: [.canary: 1000, .stable: 1000])
+      mesh.look()
+    }
+    #expect(mesh.verdict == .insufficient || mesh.verdict == .unknown)
+  }
+
+  @Test(
+    "a Prometheus that fails, answers nothing or NaN gives Unknown and never Pass",
+    arguments: [
+      LookAnswers.Answer.failed("timeout after 10 s"), .series([]),
+      .series([
+        MetricSeries(
+          labels: [
+            "destination_service_namespace": "shop", "destination_service_name": "web-canary",
+            "destination_workload_namespace": "shop", "pod": "web-abc-bbbbb", "response_code": "200",
+          ], value: .nan)
+      ]),
+    ])
+  func source(answer: LookAnswers.Answer) throws {
+    var mesh = try Mesh()
+    mesh.look()
+    for _ in 0..<5 {
+      mesh.add()
+      mesh.look { look in
+        for question in LookAnswers.Question.all { look.answers[question] = answer }
+      }
+    }
+    #expect(mesh.verdict == .unknown)
+    if case .present = mesh.judge.latest.baseline { Issue.record("no baseline can be present") }
+  }
+
+  @Test("one look that fails is made good by the next one, whose numbers cover both")
+  func recovers() throws {
+    var mesh = try Mesh()
+    mesh.look()
+    mesh.add()
+    mesh.look { look in
+      for question in LookAnswers.Question.all { look.answers[question] = .failed("down") }
+    }
+    #expect(mesh.verdict == .unknown)
+    for _ in 0..<5 {
+      mesh.add()
+      mesh.look()
+    }
+    #expect(mesh.verdict == .pass)
+  }
+
+  @Test("errors from before the traffic was verified are discarded, also where a look in between failed")
+  func discards() throws {
+    var mesh = try Mesh()
+    mesh.verified = nil
+    mesh.look()
+    mesh.add(errors: [.canary: 3000])
+    mesh.verified = mesh.now + 5
+    mesh.look { look in
+      for question in LookAnswers.Question.all { look.answers[question] = .failed("down") }
+    }
+    mesh.look()
+    for _ in 0..<5 {
+      mesh.add()
+      mesh.look()
+    }
+    #expect(mesh.verdict == .pass)
+  }
+
+  @Test("a proxy that restarts loses its counters and nothing else")
+  func restart() throws {
+    var mesh = try Mesh()
+    mesh.look()
+    for _ in 0..<3 {
+      mesh.add()
+      mesh.look()
+    }
+    mesh.requests = [.stable: 100, .canary: 100]
+    mesh.look()
+    for _ in 0..<5 {
+      mesh.add()
+      mesh.look()
+    }
+    #expect(mesh.verdict == .pass)
+  }
+
+  @Test("without series of the stable track there is no baseline, and it says which are missing")
+  func baseline() throws {
+    var mesh = try Mesh()
+    mesh.showsStable = false
+    mesh.look()
+    #expect(
+      mesh.judge.latest.baseline
+        == .missing("no series of the stable track for requests in the callers' metrics"))
+    #expect(mesh.verdict != .pass)
+  }
+
+  @Test("a canary that gets no traffic is not judged, whatever stable does meanwhile")
+  func noTraffic() throws {
+    var mesh = try Mesh()
+    mesh.look()
+    mesh.add()
+    mesh.look()
+    let before = mesh.message
+    mesh.traffic = .stableOnly
+    for _ in 0..<5 {
+      mesh.add(canary: 0, errors: [.stable: 2000])
+      mesh.look()
+    }
+    #expect(mesh.message == before)
+  }
+
+  @Test("a share that does not fit its weight starts to be counted anew")
+  func share() throws {
+    var mesh = try Mesh()
+    mesh.look()
+    mesh.add(stable: 5000, canary: 0)
+    mesh.look()
+    #expect(mesh.judge.latest.share?.totalRequests == 0)
+    mesh.add()
+    mesh.look()
+    #expect(mesh.judge.latest.share == ObservedShare(canaryRequests: 5000, totalRequests: 10_000, since: mesh.now - 10))
+    #expect(mesh.judge.latest.share?.confirms(weight: 50) == true)
+  }
+}
