@@ -82,7 +82,8 @@ let package = Package(
     tests(
       "OperatorTests",
       [
-        "Operator", "RolloutEngine", "RolloutAPI", "TrafficRouting", "CanaryAnalysis", "KubernetesClient", "KubernetesAPI",
+        "Operator", "RolloutEngine", "RolloutAPI", "TrafficRouting", "CanaryAnalysis", "KubernetesClient",
+        "KubernetesAPI",
         "Prometheus", "HTTPTransport", logging,
       ]),
     tests("SluiceTests", ["sluice", "RolloutAPI", "KubernetesAPI", "KubernetesClient"]),
