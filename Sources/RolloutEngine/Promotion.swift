@@ -38,7 +38,7 @@ extension Turn {
       enter(.promoting(.handingOver), &run)
     case .handingOver:
       guard new.owner == .deployment else {
-        return effects.append(.adopt(set: new.name, number: nextNumber))
+        return effects.append(.adopt(set: new.name, number: number(for: new)))
       }
       enter(.promoting(.scalingDown), &run)
     case .scalingDown, .givingBack, .wideningStable, .returningTraffic, .releasingHold:
@@ -132,6 +132,12 @@ extension Turn {
   /// Held sets that were the Deployment's own: they carry its revision number and were not rejected.
   func historySets(besides active: String) -> [String] {
     seen.sets.filter { $0.owner == .sluice && $0.number != nil && !$0.rejected && $0.name != active }.map(\.name)
+  }
+
+  /// The next revision number, or the one that the set was already given in a turn that the Deployment has not seen.
+  private func number(for new: SetView) -> Int {
+    guard let own = new.number, own == nextNumber - 1 else { return nextNumber }
+    return own
   }
 
   /// The number after the highest that any set carries.
