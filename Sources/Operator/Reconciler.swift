@@ -17,6 +17,7 @@ struct Reconciler: Sendable {
   let hold: HoldProbe
   let quiet: QuietTimes
   let repeats = Repeats()
+  let statuses = StatusWriter()
   let settings: OperatorSettings
   let logger: Logger
 
@@ -42,12 +43,13 @@ struct Reconciler: Sendable {
       board.forget(key)
       quiet.forget(key)
       repeats.forget(key)
+      statuses.forget(key, .rollouts)
       try await releaseRuns(of: key)
       return .done
     }
     let rollout: Rollout
     do {
-      rollout = try json.decode()
+      rollout = try statuses.current(json, .rollouts).decode()
     } catch {
       logger.error("the Rollout cannot be read", metadata: ["problem": "\(error)"])
       return .done
@@ -79,7 +81,7 @@ struct Reconciler: Sendable {
   private func runs(of key: ObjectKey) -> [RolloutRun] {
     let runs = view.objects(.rolloutRuns, namespace: key.namespace).compactMap { json -> RolloutRun? in
       guard json[path: ["spec", "rolloutRef", "name"]]?.string == key.name else { return nil }
-      return try? json.decode()
+      return try? statuses.current(json, .rolloutRuns).decode()
     }
     return runs.sorted { left, right in
       let times = (left.metadata.creationTimestamp, right.metadata.creationTimestamp)
@@ -204,14 +206,15 @@ private struct Turn {
       throw error
     }
     follow(decision.run, inForce, target)
-    try await writeStatuses(decision, seen, inForce, target)
+    let waiting = try await writeStatuses(decision, seen, inForce, target)
     // Effects that wrote something are to be seen, confirmed and followed by the next ones.
     let didWork = decision.effects.contains { if case .announce = $0 { false } else { true } }
     try await reconciler.tidyRuns(of: key, keeping: plan.runHistoryLimit)
     let delay = reconciler.repeats.delay(key, after: decision.effects)
     if didWork { return .again(after: delay) }
     if decision.run?.stage != runState?.stage { return .again(after: .zero) }
-    return decision.lookAgain.map { .again(after: max($0, .milliseconds(50))) } ?? .done
+    let next = [decision.lookAgain, waiting].compactMap { $0 }.min()
+    return next.map { .again(after: max($0, .milliseconds(50))) } ?? .done
   }
 
   // MARK: - What goes in
@@ -278,9 +281,11 @@ private struct Turn {
         verifiedAt: run.verifiedAt), uptime: time.uptime)
   }
 
+  /// - Returns: the time after which statuses that wait are due.
   private func writeStatuses(
     _ decision: Decision, _ seen: Observation, _ plan: Plan, _ target: TrafficTarget?
-  ) async throws {
+  ) async throws -> Duration? {
+    var waits: [Duration?] = []
     // What a run found ends with its last step; afterwards only its abort or promotion goes on.
     let isOver = if case .aborting = runState?.stage { true } else { runState?.stage.isFinished ?? false }
     let checks = isOver ? [] : (seen.measured?.checks ?? []).map { CheckRecord($0, now: time.now) }
@@ -290,15 +295,16 @@ private struct Turn {
       let status = RunRecord.status(
         state, of: run, before: runState, plan: plan, canaryHash: seen.set(named: state.set)?.hash, traffic: target,
         checks: checks, situation: decision.rollout.situation, now: time.now)
-      try await write(status, over: live, .rolloutRuns)
+      waits.append(try await write(status, over: live, .rolloutRuns))
     }
-    guard let live = view.object(.rollouts, key) else { return }
+    guard let live = view.object(.rollouts, key) else { return nil }
     let status = RolloutRecord.status(
       decision.rollout, of: rollout,
       RolloutRecord.Surroundings(
         run: run, runState: decision.run, plan: plan, seen: seen, target: target, images: images(decision)),
       now: time.now)
-    try await write(status, over: live, .rollouts)
+    waits.append(try await write(status, over: live, .rollouts))
+    return waits.compactMap { $0 }.min()
   }
 
   /// What keeps effects from being carried out is shown where people look, and not in a log alone.
@@ -331,32 +337,9 @@ private struct Turn {
       }, uniquingKeysWith: { first, _ in first })
   }
 
-  /// Writes a status that says something new. The numbers of checks change with every look; they go along with the next
-  /// news, and are news themselves where a verdict changes.
-  private func write(_ status: some Encodable, over live: JSON, _ type: ResourceType) async throws {
-    let new = try JSON(encoding: status)
-    guard Self.news(new) != Self.news(live["status"] ?? .emptyObject) else { return }
-    var object = live
-    object["status"] = new
-    do {
-      try await reconciler.writer.replace(type, object, subresource: "status")
-    } catch let error as KubernetesError where error.isNotFound {
-      // It went with its finalizer, a moment ago.
-    }
-  }
-
-  private static func news(_ status: JSON) -> JSON {
-    var news = status
-    // Pods come and go one by one; that they are all there, or are not any more, is the news.
-    for track in ["stable", "canary"] {
-      guard let revision = news[track] else { continue }
-      news[path: [track, "available"]] = .bool(revision["available"] == revision["desired"])
-      news[path: [track, "pods"]] = nil
-    }
-    if let checks = news["checks"]?.array {
-      news["checks"] = .array(checks.map { ["name": $0["name"] ?? .null, "verdict": $0["verdict"] ?? .null] })
-    }
-    return news
+  @discardableResult
+  private func write(_ status: some Encodable, over live: JSON, _ type: ResourceType) async throws -> Duration? {
+    try await reconciler.statuses.write(status, over: live, type, by: reconciler.writer, uptime: time.uptime)
   }
 
   /// Without the mark the policies leave the Deployment to its owner; one that is held stays paused.

@@ -10,7 +10,7 @@ extension Turn {
     }
     guard let deployment = seen.deployment else { return beginAbort(.workloadGone, &run) }
     guard let new = seen.set(named: run.set) ?? orphanedCanary(&run) else { return }
-    rollout.situation = .running("promoting revision \(run.revision): \(stage.rawValue)")
+    rollout.situation = .running("promoting revision \(run.revision)")
     switch stage {
     case .scaling, .verifying:
       take(all: stage, deployment, &run)
