@@ -83,8 +83,7 @@ let package = Package(
       "OperatorTests",
       [
         "Operator", "RolloutEngine", "RolloutAPI", "TrafficRouting", "CanaryAnalysis", "KubernetesClient",
-        "KubernetesAPI",
-        "Prometheus", "HTTPTransport", logging,
+        "KubernetesAPI", "Prometheus", "HTTPTransport", "Sandbox", logging,
       ]),
     tests("SluiceTests", ["sluice", "RolloutAPI", "KubernetesAPI", "KubernetesClient"]),
   ]

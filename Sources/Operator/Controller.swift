@@ -41,10 +41,13 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
     let writing = client.fenced(by: WriteFence { fence.timeLeft })
     let events = EventRecorder(client: writing, controller: "sluice.dev/controller", instance: settings.identity)
     let outbox = Outbox(transport: outbound, clock: ContinuousClock(), logger: logger, lookup: lookup(watches.view))
+    let hold = HoldProbe(client: writing, view: watches.view, logger: logger) { rollout in
+      queue.add(rollout, reason: "the hold was probed")
+    }
     let reconciler = Reconciler(
       view: watches.view, client: writing, board: board,
       announcer: Announcer(events: events, outbox: outbox, time: client.time),
-      hold: HoldProbe(client: writing, logger: logger), quiet: QuietTimes(), settings: settings, logger: logger)
+      hold: hold, quiet: QuietTimes(), settings: settings, logger: logger)
     let judge = Judge(
       board: board, queue: queue, prometheus: PrometheusClient(baseURL: settings.prometheusURL, transport: outbound),
       metrics: IstioMetrics(), time: client.time, logger: logger)
@@ -59,7 +62,9 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
       watches.addAll(to: queue)
       logger.info("reconciling")
       try await withThrowingTaskGroup(of: Void.self) { group in
-        for service in [workers, judge] as [any ServiceLifecycle.Service] { group.addTask { try await service.run() } }
+        for service in [workers, judge, hold] as [any ServiceLifecycle.Service] {
+          group.addTask { try await service.run() }
+        }
         try await group.waitForAll()
       }
     }

@@ -184,7 +184,9 @@ private struct Turn {
   }
 
   private mutating func go(plan: Plan, inForce: Plan, provider: IstioProvider?) async throws -> WorkOutcome {
-    let hold = await reconciler.hold.view(for: inForce, deployment: view.object(.deployments, inForce.workloadKey))
+    let hold = reconciler.hold.view(
+      for: inForce, deployment: view.object(.deployments, inForce.workloadKey), recorded: rollout.status?.hold,
+      isUnderWay: runState.map { !$0.stage.isFinished } ?? false)
     let observer = Observer(
       snapshot: view, rollout: json, plan: inForce, provider: provider, hold: hold,
       measured: runState.flatMap { reconciler.board.latest(key, run: $0.name) })

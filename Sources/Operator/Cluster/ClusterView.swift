@@ -42,6 +42,9 @@ final class ClusterView: ClusterSnapshot {
   /// All objects of a kind, of every namespace.
   func all(_ type: ResourceType) -> [JSON] { caches[type]?.objects ?? [] }
 
+  /// Whether the first list of a kind is in; before, nothing that is missing may be taken for gone.
+  func isSynced(_ type: ResourceType) -> Bool { caches[type]?.isSynced ?? false }
+
   func took(_ object: JSON, _ type: ResourceType) {
     own.withLock { $0[type, default: [:]][object.objectKey] = .object(object) }
   }

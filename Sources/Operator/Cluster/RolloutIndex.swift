@@ -28,6 +28,7 @@ final class RolloutIndex: Sendable {
     case .analysisTemplates: return rollouts(namespace) { $0[path: ["spec", "analysis", "templates"]] != nil }
     case .clusterAnalysisTemplates: return rollouts(nil) { $0[path: ["spec", "analysis", "templates"]] != nil }
     case .virtualServices: return labelled(object) + stalled(besides: nil)
+    case .mutatingAdmissionPolicies, .mutatingAdmissionPolicyBindings: return rollouts(nil) { _ in true }
     case .destinationRules: return labelled(object) + rollouts(namespace) { _ in true }
     default: return []
     }

@@ -16,17 +16,29 @@ struct Watches: Sendable {
   ]
   private static let others: [ResourceType] = [
     .virtualServices, .destinationRules, .analysisTemplates, .clusterAnalysisTemplates, .notificationChannels,
+    .mutatingAdmissionPolicies, .mutatingAdmissionPolicyBindings,
+  ]
+  static var kinds: [ResourceType] { needed + others }
+
+  /// Who writes a Deployment or a route is told to people; elsewhere managed fields are only large.
+  static func keepsManagedFields(_ type: ResourceType) -> Bool { type == .deployments || type == .virtualServices }
+
+  /// Of these only one object each is of interest.
+  private static let named: [ResourceType: String] = [
+    .mutatingAdmissionPolicies: HoldProbe.policy, .mutatingAdmissionPolicyBindings: HoldProbe.policy,
   ]
 
   init(client: KubernetesClient, namespace: String?, queue: WorkQueue<ObjectKey>) {
     let index = RolloutIndex()
     var caches: [ResourceType: ObjectCache<JSON>] = [:]
     var informers: [any ServiceLifecycle.Service] = []
-    for type in Self.needed + Self.others {
+    for type in Self.kinds {
       let informer = Informer<JSON>(
         type, client: client,
         options: InformerOptions(
-          namespace: type.namespaced ? namespace : nil, keepsManagedFields: type == .deployments),
+          namespace: type.namespaced ? namespace : nil,
+          fieldSelector: Self.named[type].map { "metadata.name=\($0)" },
+          keepsManagedFields: Self.keepsManagedFields(type)),
         indexes: [ClusterView.byNamespace: { [$0.namespace] }],
         handlers: [
           { change in

@@ -1,0 +1,397 @@
+import Foundation
+import HTTPTransport
+import KubernetesAPI
+import Logging
+import RolloutAPI
+import RolloutEngine
+import Synchronization
+import Testing
+import TrafficRouting
+
+@testable import KubernetesClient
+@testable import Operator
+@testable import Sandbox
+
+/// The operator at work in a sandbox in process, on a clock of its own: the same reconciler, observer and writers as in
+/// the product, the sandbox's API server and controllers, and measurements made up by the traffic that is routed.
+/// Whether callers still have pods is looked at after every single write.
+final class OperatorWorld {
+  static let key = ObjectKey(namespace: "shop", name: "checkout")
+
+  /// Which policies of deploy/policies are installed.
+  enum Policies: String { case shipped, none }
+
+  let time = VirtualTime()
+  let server: APIServer
+  let transport: SandboxTransport
+  let announcer: RecordingAnnouncer
+  private let cluster: InProcessAccess
+  private let controllers: ControllerManager
+  private let breachLog = BreachLog()
+  private(set) var hold: HoldProbe
+  private(set) var reconciler: Reconciler
+  private var caches: [ResourceType: ObjectCache<JSON>] = [:]
+  private var counters: [String: Double] = [:]
+  /// Images that fail their checks, and requests per second that reach canary pods beside the route.
+  var failing: Set<String> = []
+  var bypass = 0.0
+  private(set) var problems: [String] = []
+
+  init(policies: Policies = .shipped) throws {
+    let time = time
+    server = APIServer(clock: SandboxClock(now: { time.now }, sleep: { _ in throw CancellationError() }))
+    cluster = InProcessAccess(server)
+    controllers = .builtIn(cluster: cluster, behaviour: ApplicationBehaviours())
+    try MeshDefinitions.install(in: cluster)
+    let log = breachLog
+    let breaches = Breaches(cluster: cluster)
+    transport = SandboxTransport(server) { write in
+      if let breach = breaches.now() { log.add("after \(write): \(breach)") }
+    }
+    announcer = RecordingAnnouncer(time: time)
+    (hold, reconciler) = Self.operator(transport, announcer, time, [:])
+    for file in ["rollouts", "rolloutruns", "analysistemplates", "clusteranalysistemplates", "notificationchannels"] {
+      try create(Self.shipped("crds/\(file).yaml"))
+    }
+    if policies == .shipped {
+      for file in ["hold", "warn", "pin"] { try create(Self.shipped("policies/\(file).yaml")) }
+    }
+    try create("apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}")
+    restartController()
+  }
+
+  private static func `operator`(
+    _ transport: SandboxTransport, _ announcer: RecordingAnnouncer, _ time: VirtualTime,
+    _ caches: [ResourceType: ObjectCache<JSON>]
+  ) -> (HoldProbe, Reconciler) {
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let client = KubernetesClient(
+      server: "http://sandbox", transport: transport,
+      time: TimeSource(VirtualClock(time: time), now: { time.now }), randomness: Randomness { 0.5 }, logger: logger)
+    let view = ClusterView(caches: caches)
+    let hold = HoldProbe(client: client, view: view, logger: logger) { _ in }
+    let settings = OperatorSettings(
+      prometheusURL: "http://prometheus", lease: ObjectKey(namespace: "sluice", name: "lease"), identity: "test")
+    let reconciler = Reconciler(
+      view: view, client: client, board: JudgeBoard(), announcer: announcer, hold: hold, quiet: QuietTimes(),
+      settings: settings, logger: logger)
+    return (hold, reconciler)
+  }
+
+  private static func shipped(_ path: String) throws -> String {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../../deploy").standardized
+    return try String(contentsOf: root.appending(path: path), encoding: .utf8)
+  }
+
+  /// A process without memory takes over.
+  func restartController() {
+    let kinds = Watches.kinds
+    caches = Dictionary(
+      uniqueKeysWithValues: kinds.map { type in
+        (type, ObjectCache<JSON>(indexes: [ClusterView.byNamespace: { [$0.namespace] }]))
+      })
+    (hold, reconciler) = Self.operator(transport, announcer, time, caches)
+  }
+
+  // MARK: - Time
+
+  /// One look of the operator at the Rollout, with all that follows from it at once.
+  func turn() async {
+    controllers.runDue()
+    for _ in 0..<40 {
+      refresh()
+      measure()
+      let outcome: WorkOutcome
+      do {
+        outcome = try await reconciler.reconcile(WorkItem(key: Self.key, reasons: ["test"], failures: 0))
+      } catch {
+        problems.append("\(error)")
+        return
+      }
+      let asked = await hold.answerDue()
+      controllers.runDue()
+      if outcome != .again(after: .zero), !asked { return }
+    }
+  }
+
+  /// One look, during which nothing is answered that was asked beside the reconcile.
+  func turnWithoutAnswers() async {
+    refresh()
+    do {
+      _ = try await reconciler.reconcile(WorkItem(key: Self.key, reasons: ["test"], failures: 0))
+    } catch {
+      problems.append("\(error)")
+    }
+  }
+
+  /// Lets time pass in steps, with a look of the operator after each.
+  func pass(_ seconds: Double, step: Double = 1) async {
+    let end = time.now.addingTimeInterval(seconds)
+    while time.now < end {
+      controllers.run(until: min(end, time.now.addingTimeInterval(step))) { time.advance(to: $0) }
+      await turn()
+    }
+  }
+
+  /// Lets time pass until a state is reached.
+  func settle(
+    _ what: String, within seconds: Double = 300, sourceLocation: SourceLocation = #_sourceLocation,
+    until holds: (OperatorWorld) -> Bool
+  ) async throws {
+    let end = time.now.addingTimeInterval(seconds)
+    while !holds(self) {
+      guard time.now < end else {
+        Issue.record(
+          """
+          waited \(seconds) s in vain for \(what): \(status.pretty)
+          \(runs.last?["status"]?.pretty ?? "no run")
+          problems: \(problems.suffix(3))
+          """, sourceLocation: sourceLocation)
+        throw CancellationError()
+      }
+      await pass(1)
+    }
+  }
+
+  private func refresh() {
+    let version = String(server.store.state.resourceVersion)
+    for (type, cache) in caches {
+      let objects = cluster.list(type, namespace: nil).map { object in
+        var object = object.typed(type)
+        if !Watches.keepsManagedFields(type) { object[path: ["metadata", "managedFields"]] = nil }
+        return (
+          key: object.objectKey, version: object.resourceVersion,
+          object: Result<JSON, UndecodableObject>.success(object)
+        )
+      }
+      cache.change(resourceVersion: version) { _ = $0.replace(with: objects) }
+      cache.markSynced()
+    }
+  }
+
+  // MARK: - Measurements
+
+  private func measure() {
+    let now = time.now
+    let uptime = reconciler.client.time.uptime
+    for (rollout, scope) in reconciler.board.takeDue(uptime: uptime) {
+      let weight = Double(canaryWeight ?? 0) / 100
+      let sets = [Track.stable: scope.stableReplicaSet, .canary: scope.canaryReplicaSet]
+      var answers = LookAnswers()
+      for question in LookAnswers.Question.all {
+        answers.answers[question] = .series(
+          Track.allCases.flatMap { track in
+            series(question, track, share: track == .canary ? weight : 1 - weight, set: sets[track] ?? "", scope)
+          })
+      }
+      _ = reconciler.board.record(answers, for: rollout, at: now)
+    }
+  }
+
+  private func series(
+    _ question: LookAnswers.Question, _ track: Track, share: Double, set: String, _ scope: MetricsScope
+  ) -> [MetricSeries] {
+    var labels = ["instance": question.view.rawValue]
+    switch question.view {
+    case .caller:
+      labels["destination_service_namespace"] = scope.namespace
+      labels["destination_service_name"] = "checkout-\(track.rawValue)"
+    case .callee:
+      labels["destination_workload_namespace"] = scope.namespace
+      labels["pod"] = "\(set)-aaaaa"
+    }
+    let isBad = failing.contains(image(ofSet: set) ?? "")
+    var requests = share * 1000
+    if question.view == .callee, track == .canary { requests += bypass }
+    let parts: [(String, String, Double)] =
+      switch question.kind {
+      case .requests: [("response_code", "200", isBad ? 0 : 1), ("response_code", "503", isBad ? 1 : 0)]
+      case .latency: [("le", "50", 1), ("le", "500", 1), ("le", "+Inf", 1)]
+      }
+    return parts.map { name, value, part in
+      labels[name] = value
+      let key = "\(question) \(set) \(track) \(value)"
+      counters[key, default: 1] += requests * part
+      return MetricSeries(labels: labels, value: counters[key] ?? 0)
+    }
+  }
+
+  // MARK: - What people do
+
+  func create(_ yaml: String) throws {
+    for document in try JSON.documents(yaml: yaml) {
+      let type = try #require(cluster.type(apiVersion: document.json.apiVersion, kind: document.json.kind))
+      try send("POST", type.path(namespace: document.json.namespace), document.json)
+      controllers.runDue()
+    }
+  }
+
+  /// A merge patch by a person, or by another field manager.
+  func patch(
+    _ type: ResourceType, named name: String = "checkout", _ patch: JSON, by manager: String = "kubectl",
+    subresource: String = ""
+  ) throws {
+    let path =
+      "\(type.path(namespace: type.namespaced ? "shop" : nil))/\(name)" + (subresource.isEmpty ? "" : "/\(subresource)")
+    try send("PATCH", path, patch, contentType: "application/merge-patch+json", agent: manager)
+  }
+
+  func delete(_ type: ResourceType, _ name: String = "checkout", _ propagation: String = "Background") throws {
+    try send(
+      "DELETE", "\(type.path(namespace: type.namespaced ? "shop" : nil))/\(name)", nil,
+      [("propagationPolicy", propagation)])
+    controllers.runDue()
+  }
+
+  func replace(_ type: ResourceType, _ object: JSON, by manager: String = "kubectl") throws {
+    try send("PUT", "\(type.path(namespace: type.namespaced ? "shop" : nil))/\(object.name)", object, agent: manager)
+  }
+
+  func setImage(_ tag: String, by manager: String = "kubectl") throws {
+    try patch(
+      .deployments,
+      ["spec": ["template": ["spec": ["containers": [["name": "app", "image": .string(Manifests.image(tag))]]]]]],
+      by: manager)
+  }
+
+  func command(_ action: CommandAction) throws {
+    let run = try #require(runs.last)
+    let sequence = (run[path: ["spec", "command", "sequence"]]?.int ?? 0) + 1
+    try patch(
+      .rolloutRuns, named: run.name,
+      ["spec": ["command": ["action": .string(action.rawValue), "sequence": JSON(sequence), "requestedBy": "ann"]]])
+  }
+
+  @discardableResult
+  func send(
+    _ method: String, _ path: String, _ body: JSON?, _ query: [(name: String, value: String)] = [],
+    contentType: String = "application/json", agent: String = "kubectl"
+  ) throws -> JSON {
+    let answer = server.handle(
+      ServerRequest(
+        method, path, query: query,
+        headers: [("Accept", "application/json"), ("Content-Type", contentType), ("User-Agent", "\(agent)/1.0")],
+        body: body?.bytes ?? []))
+    guard case .bytes(let bytes) = answer.body else { return .null }
+    let json = try JSON(parsing: bytes)
+    try #require(answer.status < 300, "\(method) \(path): \(json.pretty)")
+    return json
+  }
+
+  // MARK: - What there is
+
+  func object(_ type: ResourceType, _ name: String = "checkout") -> JSON? {
+    cluster.get(type, ObjectKey(namespace: type.namespaced ? "shop" : "", name: name))
+  }
+
+  func objects(_ type: ResourceType) -> [JSON] { cluster.list(type, namespace: "shop") }
+
+  var deployment: JSON? { object(.deployments) }
+  var status: JSON { object(.rollouts)?["status"] ?? .emptyObject }
+  var phase: String { status["phase"]?.string ?? "" }
+  var runs: [JSON] { objects(.rolloutRuns).sorted { (Int($0.resourceVersion) ?? 0) < (Int($1.resourceVersion) ?? 0) } }
+
+  /// The stage of the newest run, as `Progressing/Analyzing/2`.
+  var stage: String {
+    let status = runs.last?["status"]
+    return [status?["phase"]?.string, status?["stage"]?.string, status?["step"]?.int.map(String.init)]
+      .compactMap { $0 }.joined(separator: "/")
+  }
+
+  func condition(_ type: String) -> JSON? {
+    status["conditions"]?.array?.first { $0["type"]?.string == type }
+  }
+
+  /// `nil` where there is no routing object.
+  var canaryWeight: Int? { object(.virtualServices).map { Breaches.destinations($0)["checkout-canary"] ?? 0 } }
+
+  func set(_ tag: String) -> JSON? {
+    objects(.replicaSets).first {
+      $0[path: ["spec", "template", "spec", "containers"]]?[0]?["image"]?.string == Manifests.image(tag)
+    }
+  }
+
+  private func image(ofSet name: String) -> String? {
+    let image = object(.replicaSets, name)?[path: ["spec", "template", "spec", "containers"]]?[0]?["image"]?.string
+    return image.map { String($0.split(separator: ":").last ?? "") }
+  }
+
+  func replicas(_ tag: String) -> Int? { set(tag)?[path: ["spec", "replicas"]]?.int }
+
+  /// The moments at which callers had no pod although some were ready.
+  var breaches: [String] { breachLog.entries }
+
+  /// Whether callers have pods right now.
+  var breach: String? { Breaches(cluster: cluster).now() }
+}
+
+final class BreachLog: Sendable {
+  private let all = Mutex<[String]>([])
+  var entries: [String] { all.withLock { $0 } }
+  func add(_ entry: String) { all.withLock { $0.append(entry) } }
+}
+
+/// Where callers get no answer although ready pods are there.
+struct Breaches: Sendable {
+  let cluster: InProcessAccess
+
+  func now() -> String? {
+    let ready = cluster.list(.pods, namespace: "shop").filter { pod in
+      !pod.isBeingDeleted
+        && pod[path: ["status", "conditions"]]?.array?.contains { $0["type"] == "Ready" && $0["status"] == "True" }
+          ?? false
+    }
+    guard !ready.isEmpty else { return nil }
+    let route = cluster.get(.virtualServices, OperatorWorld.key)
+    let shares = route.map(Self.destinations) ?? ["checkout": 100]
+    for (name, weight) in shares.sorted(by: { $0.key < $1.key }) where weight > 0 {
+      guard let service = cluster.get(.services, ObjectKey(namespace: "shop", name: name)) else {
+        // Without the callers' Service nobody calls.
+        if cluster.get(.services, OperatorWorld.key) == nil { return nil }
+        return "\(weight) % go to Service \(name), which is not there"
+      }
+      let selector = service[path: ["spec", "selector"]]?.strings ?? [:]
+      let behind = ready.filter { pod in selector.allSatisfy { pod.labels[$0.key] == $0.value } }
+      if behind.isEmpty { return "\(weight) % go to Service \(name), which has no ready pod (\(selector))" }
+    }
+    return nil
+  }
+
+  /// Weights by Service.
+  static func destinations(_ route: JSON) -> [String: Int] {
+    var shares: [String: Int] = [:]
+    for destination in route[path: ["spec", "http"]]?[0]?["route"]?.array ?? [] {
+      let host = destination[path: ["destination", "host"]]?.string ?? ""
+      shares[String(host.split(separator: ".").first ?? ""), default: 0] += destination["weight"]?.int ?? 100
+    }
+    return shares
+  }
+}
+
+final class RecordingAnnouncer: Announcing {
+  private let time: VirtualTime
+  private let all = Mutex<[Announcement]>([])
+
+  init(time: VirtualTime) { self.time = time }
+
+  var now: Date { time.now }
+  var news: [Announcement] { all.withLock { $0 } }
+
+  func announce(_ news: Announcement, rollout: JSON, plan: Plan, run: RolloutRun?) {
+    all.withLock { $0.append(news) }
+  }
+}
+
+extension HoldProbe {
+  /// Answers what has been asked so far.
+  /// - Returns: whether there was anything.
+  func answerDue() async -> Bool {
+    var count = 0
+    while questions.depth > 0, let item = try? await questions.next() {
+      await answer(item.key)
+      questions.finish(item, .done)
+      count += 1
+    }
+    return count > 0
+  }
+}
