@@ -101,7 +101,7 @@ extension Turn {
       return
     }
     effects.append(contentsOf: seen.policiesAreRendered ? [] : [.renderPolicies])
-    guard ensureTraffic(.stableOnly) else { return }
+    guard !isContestedAtRest(), ensureTraffic(.stableOnly) else { return }
     if !deployment.managed { effects.append(.manage) }
     pruneRejected()
     switch seen.hold.mode {

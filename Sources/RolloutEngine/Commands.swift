@@ -41,6 +41,7 @@ extension Turn {
     case .resume:
       let pause = run.pause
       run.pause = nil
+      rollout.reassertions = []
       run.commandMessage = "resumed"
       announce(.resumed, "resumed by \(who)\(reason)", "\(run.name)-command-\(command.sequence)")
       switch (pause, run.stage) {
@@ -59,12 +60,14 @@ extension Turn {
         return refuse(command, &run, "the canary's pods are not ready for step \(index + 1) yet")
       }
       run.pause = nil
+      rollout.reassertions = []
       run.commandMessage = "step \(index + 1) ended by \(who)"
       announce(.resumed, "step \(index + 1) ended by \(who)\(reason)", "\(run.name)-command-\(command.sequence)")
       next(after: index, &run)
     case .promoteFull:
       guard case .step = run.stage else { return refuse(command, &run, "the run is not in a step") }
       run.pause = nil
+      rollout.reassertions = []
       run.commandMessage = "promotion of the whole ordered by \(who)"
       announce(
         .resumed, "the remaining steps are skipped by \(who)\(reason)", "\(run.name)-command-\(command.sequence)")

@@ -107,7 +107,7 @@ struct Turn {
       rollout.situation = .running("traffic cannot be set: a Service of the plan and its generated ones are gone")
       return false
     }
-    effects.append(.setTraffic(target))
+    if mayWriteRoute() { effects.append(.setTraffic(target)) }
     return false
   }
 

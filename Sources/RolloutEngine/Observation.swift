@@ -10,6 +10,8 @@ public struct Observation: Sendable, Equatable {
   /// One for each Service that the plan names, in the plan's order.
   public var services: [ServiceView]
   public var routing: RoutingView
+  /// Who else wrote what the routing object says, by the name of a field manager.
+  public var routeWriter: String?
   public var hold: HoldView
   /// What Prometheus says of the two tracks; `nil` until the first measurement.
   public var measured: Measurements?
@@ -30,7 +32,8 @@ public struct Observation: Sendable, Equatable {
 
   public init(
     deployment: DeploymentView? = nil, sets: [SetView] = [], services: [ServiceView] = [],
-    routing: RoutingView = .absent, hold: HoldView = HoldView(mode: .admission, ready: true),
+    routing: RoutingView = .absent, routeWriter: String? = nil,
+    hold: HoldView = HoldView(mode: .admission, ready: true),
     measured: Measurements? = nil, rolloutIsBeingDeleted: Bool = false, runIsBeingDeleted: Bool = false,
     command: PersonsCommand? = nil, quietSince: Date = .distantPast, policiesAreRendered: Bool = true,
     routingIsRetired: Bool = false, canRoute: Bool = true, refusal: String? = nil
@@ -39,6 +42,7 @@ public struct Observation: Sendable, Equatable {
     self.sets = sets
     self.services = services
     self.routing = routing
+    self.routeWriter = routeWriter
     self.hold = hold
     self.measured = measured
     self.rolloutIsBeingDeleted = rolloutIsBeingDeleted

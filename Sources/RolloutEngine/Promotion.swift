@@ -49,7 +49,7 @@ extension Turn {
   /// The canary at full size, all traffic to it, verified.
   private mutating func take(all stage: PromotionStage, _ deployment: DeploymentView, _ run: inout RunState) {
     if stage == .scaling {
-      guard hasPods(deployment.replicas, &run), ensureTracks(run) else { return }
+      guard hasPods(deployment.replicas, &run), !isContested(&run), ensureTracks(run) else { return }
       if !ensureTraffic(.allToCanary) {
         run.trafficWrittenAt = now
         run.verifiedAt = nil
@@ -72,7 +72,7 @@ extension Turn {
       beginAbort(.notAvailable("no pod of the canary is available any more\(trouble)"), &run)
       return false
     }
-    return ensureTracks(run) && ensureTraffic(.allToCanary)
+    return !isContested(&run) && ensureTracks(run) && ensureTraffic(.allToCanary)
   }
 
   /// After the point of no return.

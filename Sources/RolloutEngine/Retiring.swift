@@ -12,6 +12,7 @@ extension Turn {
       return effects.append(.retireRouting(delete: plan.deletionPolicy == .delete))
     }
     if seen.services.contains(where: { $0.stable != nil || $0.canary != nil }) {
+      guard isUnused() else { return }
       return effects.append(.deleteServices)
     }
     let isStable = seen.setOfTemplate?.name == rollout.stable?.set
@@ -28,6 +29,20 @@ extension Turn {
     }
     effects.append(.dropRolloutFinalizer)
   }
+
+  /// Whether the generated Services have had no route for long enough: proxies learn of a changed route later than of a
+  /// Service that is gone, and answer 503 in between.
+  private mutating func isUnused() -> Bool {
+    let since = rollout.retiredAt ?? now
+    rollout.retiredAt = since
+    let drain = min(plan.scaleDownDelay, Self.longestDrain)
+    if now.isOver(drain, since: since) { return true }
+    look(in: now.remaining(of: drain, since: since))
+    return false
+  }
+
+  /// A plan that keeps old pods for hours means pods, and not the end of the Rollout.
+  static let longestDrain = Duration.seconds(60)
 
   private mutating func letGo() {
     if !seen.routingIsRetired { effects.append(.retireRouting(delete: plan.deletionPolicy == .delete)) }

@@ -19,6 +19,10 @@ public struct RolloutState: Sendable, Equatable {
   /// Earlier stable revisions, the newest first, with the time when each ceased to be it.
   public var former: [FormerRevision]
   public var situation: Situation
+  /// When a routing object that somebody else had changed was written again, the newest last.
+  public var reassertions: [Date]
+  /// When, at the end of the Rollout, the route was seen not to name the generated Services any more.
+  public var retiredAt: Date?
 
   public struct FormerRevision: Sendable, Equatable {
     public var revision: Revision
@@ -30,10 +34,15 @@ public struct RolloutState: Sendable, Equatable {
     }
   }
 
-  public init(stable: Revision? = nil, former: [FormerRevision] = [], situation: Situation = .idle) {
+  public init(
+    stable: Revision? = nil, former: [FormerRevision] = [], situation: Situation = .idle, reassertions: [Date] = [],
+    retiredAt: Date? = nil
+  ) {
     self.stable = stable
     self.former = former
     self.situation = situation
+    self.reassertions = reassertions
+    self.retiredAt = retiredAt
   }
 }
 
@@ -60,6 +69,8 @@ public enum Situation: Sendable, Equatable {
     case scaledToZero = "ScaledToZero"
     case settling = "Settling"
     case routeConflict = "RouteConflict"
+    /// Somebody else keeps writing the routing object.
+    case routeContested = "RouteContested"
     case escapedRollout = "EscapedRollout"
     case invalidPlan = "InvalidPlan"
     case unsupported = "Unsupported"
@@ -116,6 +127,8 @@ public struct RunState: Sendable, Equatable {
     case plan
     case person(String)
     case undecided(String)
+    /// Somebody else keeps writing the routing object.
+    case conflict(String)
   }
 }
 

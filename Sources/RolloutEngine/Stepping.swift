@@ -55,7 +55,7 @@ extension Turn {
       beginAbort(.notAvailable("no pod of the canary is available any more\(trouble)"), &run)
       return false
     }
-    return ensureTracks(run) && ensureTraffic(target)
+    return !isContested(&run) && ensureTracks(run) && ensureTraffic(target)
   }
 
   /// The generated Services follow the callers' ones, and are made again where somebody deleted them.
@@ -180,7 +180,7 @@ extension Turn {
 
   private mutating func pauseIsOver(_ step: PlanStep, _ index: Int, _ run: inout RunState) -> Bool {
     switch run.pause {
-    case .person, .undecided:
+    case .person, .undecided, .conflict:
       describe(run, index)
       return false
     case .plan, nil: break
@@ -222,7 +222,7 @@ extension Turn {
     case nil: rollout.situation = .running(place)
     case .plan: rollout.situation = .paused("\(place) waits for a person")
     case .person(let who): rollout.situation = .paused("\(place): paused by \(who)")
-    case .undecided(let why): rollout.situation = .paused("\(place): \(why)")
+    case .undecided(let why), .conflict(let why): rollout.situation = .paused("\(place): \(why)")
     }
   }
 }

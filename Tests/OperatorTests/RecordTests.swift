@@ -48,7 +48,7 @@ struct RecordTests {
 
   @Test(
     "a pause outlives a restart",
-    arguments: [RunState.Pause.plan, .person("ann"), .undecided("too few requests")])
+    arguments: [RunState.Pause.plan, .person("ann"), .undecided("too few requests"), .conflict("edited by bob")])
   func pauses(pause: RunState.Pause) throws {
     var state = RunState(
       name: "web-abc", revision: "abc", stable: Revision(set: "web-s1", hash: "s1"), demand: 4,
@@ -96,7 +96,8 @@ struct RecordTests {
   func rolloutRoundTrip() throws {
     let state = RolloutState(
       stable: Revision(set: "web-s1", hash: "s1"),
-      former: [RolloutState.FormerRevision(revision: Revision(set: "web-s0", hash: "s0"), until: Self.now)])
+      former: [RolloutState.FormerRevision(revision: Revision(set: "web-s0", hash: "s0"), until: Self.now)],
+      reassertions: [Self.now], retiredAt: Self.now.addingTimeInterval(1))
     var rollout = rollout()
     rollout.status = RolloutRecord.status(state, of: rollout, RolloutRecord.Surroundings(), now: Self.now)
     #expect(RolloutRecord.state(of: rollout) == state)

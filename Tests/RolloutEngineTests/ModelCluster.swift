@@ -37,6 +37,8 @@ struct ModelCluster {
   var service = Service()
   var target: TrafficTarget?
   var intact = true
+  /// Who changed the routing object, where the API server knows.
+  var routeWriter: String?
   var retired = false
   /// Revisions whose pods never become available.
   var broken: Set<String> = []
@@ -108,6 +110,7 @@ struct ModelCluster {
     case .setTraffic(let target):
       self.target = target
       intact = true
+      routeWriter = nil
       retired = false
     case .retireRouting:
       target = nil
@@ -171,6 +174,7 @@ struct ModelCluster {
         canary: service.canary.map { ServiceView.Generated(hash: $0, ready: ready($0)) })
     ]
     seen.routing = target.map { .present(target: $0, intact: intact) } ?? .absent
+    seen.routeWriter = routeWriter
     seen.routingIsRetired = retired
     extra(&seen)
     return seen

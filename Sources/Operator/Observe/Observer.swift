@@ -42,6 +42,7 @@ struct Observer {
       return
     }
     let routes = snapshot.objects(.virtualServices, namespace: plan.namespace)
+    seen.routeWriter = RouteWriter.name(among: routes.filter { $0.labels[Names.rollout] == rollout.name })
     switch provider.observe(routes) {
     case .routing(.split(let target)): seen.routing = .present(target: target, intact: true)
     case .routing(.released): seen.routingIsRetired = true

@@ -13,7 +13,9 @@ enum RolloutRecord {
     let former = (status?.former ?? []).map {
       RolloutState.FormerRevision(revision: Revision(set: $0.replicaSet, hash: $0.hash), until: $0.until.date)
     }
-    return RolloutState(stable: stable, former: former)
+    return RolloutState(
+      stable: stable, former: former, reassertions: (status?.reassertions ?? []).map(\.date),
+      retiredAt: status?.retiredAt?.date)
   }
 
   /// The parts of a status that are not the engine's.
@@ -40,6 +42,8 @@ enum RolloutRecord {
       : state.former.map {
         FormerRevisionStatus(hash: $0.revision.hash, replicaSet: $0.revision.set, until: MicroTime($0.until))
       }
+    status.reassertions = state.reassertions.isEmpty ? nil : state.reassertions.map { MicroTime($0) }
+    status.retiredAt = state.retiredAt.map { MicroTime($0) }
     status.weight = around.target?.weight.value
     status.replicas = around.seen?.deployment?.replicas ?? status.replicas
     status.hold = around.seen.map {

@@ -75,7 +75,8 @@ enum RunRecord {
     switch status.kind {
     case .plan: .plan
     case .person: .person(status.message ?? "a person")
-    case .undecided, .bypass, .conflict: .undecided(status.message ?? "")
+    case .undecided, .bypass: .undecided(status.message ?? "")
+    case .conflict: .conflict(status.message ?? "")
     }
   }
 
@@ -84,6 +85,7 @@ enum RunRecord {
     case .plan: PauseStatus(kind: .plan)
     case .person(let who): PauseStatus(kind: .person, message: who)
     case .undecided(let why): PauseStatus(kind: .undecided, message: why)
+    case .conflict(let why): PauseStatus(kind: .conflict, message: why)
     }
   }
 

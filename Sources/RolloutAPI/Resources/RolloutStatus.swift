@@ -25,6 +25,10 @@ public struct RolloutStatus: Codable, Sendable, Hashable {
   public var replicas: Int?
   public var hold: HoldStatus?
   public var bypass: BypassStatus?
+  /// When a routing object that somebody else had changed was written again, the newest last.
+  public var reassertions: [MicroTime]?
+  /// When, at its end, the route was seen not to name the generated Services any more.
+  public var retiredAt: MicroTime?
   public var conditions: [Condition]?
 
   public init(
@@ -32,7 +36,8 @@ public struct RolloutStatus: Codable, Sendable, Hashable {
     stable: RevisionStatus? = nil, canary: RevisionStatus? = nil, former: [FormerRevisionStatus]? = nil,
     weight: Int? = nil, step: String? = nil, currentRun: String? = nil, lastRun: String? = nil,
     lastRejected: RejectionStatus? = nil, replicas: Int? = nil, hold: HoldStatus? = nil,
-    bypass: BypassStatus? = nil, conditions: [Condition]? = nil
+    bypass: BypassStatus? = nil, reassertions: [MicroTime]? = nil, retiredAt: MicroTime? = nil,
+    conditions: [Condition]? = nil
   ) {
     self.observedGeneration = observedGeneration
     self.phase = phase
@@ -48,6 +53,8 @@ public struct RolloutStatus: Codable, Sendable, Hashable {
     self.replicas = replicas
     self.hold = hold
     self.bypass = bypass
+    self.reassertions = reassertions
+    self.retiredAt = retiredAt
     self.conditions = conditions
   }
 }

@@ -19,6 +19,7 @@ public enum StatusBounds {
   public static let notes = 8
   public static let images = 32
   public static let former = 10
+  public static let reassertions = 16
   public static let services = 32
   public static let conditions = 16
 }
@@ -43,6 +44,7 @@ extension RolloutStatus {
     copy.former = former.map { Array($0.prefix(StatusBounds.former)) }
     copy.lastRejected?.message = lastRejected?.message?.cut(to: StatusBounds.message)
     copy.bypass?.services = bypass?.services.map { Array($0.prefix(StatusBounds.services)) }
+    copy.reassertions = reassertions.map { Array($0.suffix(StatusBounds.reassertions)) }
     copy.conditions = conditions?.bounded()
     return copy
   }

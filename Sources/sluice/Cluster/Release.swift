@@ -24,10 +24,12 @@ struct Release {
     let sets = try await client.list(.replicaSets, namespace: session.namespace).items
     let canaries = sets.filter { Self.isHeldCanary($0, rollout: name, stable: rollout.status?.stable?.replicaSet) }
     try await route(plan, .split(.stableOnly), unless: deployment == nil || isHandedOver(sets))
+    if !canaries.isEmpty { try await drain(plan) }
     try await scaleDown(canaries)
     try await unpin(plan)
     try await route(plan, .released, unless: false)
     if deletesRoute { try await deleteRoute(plan) }
+    try await drain(plan)
     try await deleteServices()
     if let deployment { try await letGo(deployment, sets) }
     try await dropFinalizers()
@@ -121,6 +123,13 @@ struct Release {
         say("deleted \(object.type.kind) \(object.key.name)")
       }
     }
+  }
+
+  /// Proxies need a moment to learn of a changed route, and requests under way to end.
+  private func drain(_ plan: Plan) async throws {
+    let pause = min(plan.scaleDownDelay, .seconds(60))
+    say("waiting \(Int(pause / .seconds(1)))s for the proxies to follow")
+    try await client.time.sleep(for: pause)
   }
 
   private func scaleDown(_ sets: [JSON]) async throws {
