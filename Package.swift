@@ -68,6 +68,9 @@ let package = Package(
         argumentParser, logging, lifecycle, yams,
       ],
       swiftSettings: settings),
+    .executableTarget(
+      name: "detection", dependencies: ["CanaryAnalysis"], path: "Tests/Benchmarks/Detection", swiftSettings: settings),
+    tests("DetectionTests", ["detection", "CanaryAnalysis"]),
     tests("KubernetesAPITests", ["KubernetesAPI"]),
     tests("HTTPTransportTests", ["HTTPTransport"]),
     tests("KubernetesClientTests", ["KubernetesClient", "KubernetesAPI", "HTTPTransport", logging]),

@@ -2,7 +2,7 @@
 ///
 /// Feed it one look after another; looks must not overlap, and begin only once the traffic is verified. It keeps what
 /// it needs, so it can be stored or be built anew from recorded looks.
-public struct ErrorRateCheck: Codable, Sendable, Hashable {
+public struct ErrorRateCheck: TrackCheck, Hashable {
   public let settings: CheckSettings
   /// The largest tolerated rate, above 0 and below 1.
   public let limit: Double
@@ -34,8 +34,19 @@ public struct ErrorRateCheck: Codable, Sendable, Hashable {
 
   /// - Parameter window: how long has been watched, in seconds, for the evidence.
   public func judgement(window: Double? = nil, queries: [String] = []) -> Judgement {
+    var evidence = Evidence(check: settings.name, property: "errors", watch: watch, settings: settings, looks: looks)
+    evidence.limit = limit
+    evidence.window = window
+    evidence.queries = queries
+    let (finding, note) = rule.finding(minimumRequests: settings.minimumRequests)
+    return looks.judgement(finding, note: note, evidence: evidence)
+  }
+
+  public var fails: Bool { rule.finding(minimumRequests: settings.minimumRequests).finding.isFailure }
+
+  private var rule: RateRule {
     let risk = settings.shareOfRisk
-    let rule = RateRule(
+    return RateRule(
       isWorse: settings.tolerance.map {
         watch.comparison.rejects(alpha: risk) && watch.exceeds(margin: $0.margin)
       } ?? false,
@@ -43,12 +54,6 @@ public struct ErrorRateCheck: Codable, Sendable, Hashable {
       isBroken: watch.canary.isBroken(alpha: risk),
       isKept: watch.canary.isKept(risk: settings.passRisk),
       canary: watch.canary.counts, stable: watch.stable.counts)
-    var evidence = Evidence(check: settings.name, property: "errors", watch: watch, settings: settings, looks: looks)
-    evidence.limit = limit
-    evidence.window = window
-    evidence.queries = queries
-    let (finding, note) = rule.finding(minimumRequests: settings.minimumRequests)
-    return looks.judgement(finding, note: note, evidence: evidence)
   }
 }
 
@@ -73,8 +78,7 @@ struct LookLog: Codable, Sendable, Hashable {
     var evidence = evidence
     if let note { evidence.notes.append(note) }
     if let problem { evidence.notes.append("the last look has no measurement (\(problem))") }
-    let isProven = finding == .worseThanStable || finding == .limitBroken
-    let isUnknown = !isProven && (problem != nil || measurements == 0)
+    let isUnknown = !finding.isFailure && (problem != nil || measurements == 0)
     if measurements == 0 && problem == nil { evidence.notes.append("nothing has been measured yet") }
     return Judgement(finding: isUnknown ? .noMeasurement : finding, evidence: evidence)
   }

@@ -10,7 +10,7 @@ import Foundation
 /// Against stable the e-processes of all boundaries at and above `max` are averaged, which is an e-process again and
 /// needs no correction for their number. The first one weighs half, the next a quarter, and so on: the boundary at the
 /// limit is the one that matters most, and a histogram that goes on to hours costs nothing.
-public struct LatencyCheck: Codable, Sendable, Hashable {
+public struct LatencyCheck: TrackCheck, Hashable {
   public let settings: CheckSettings
   /// Above 0 and below 1.
   public let quantile: Double
@@ -73,21 +73,30 @@ public struct LatencyCheck: Codable, Sendable, Hashable {
     peak = Swift.max(peak, logAverage)
   }
 
-  /// - Parameter window: how long has been watched, in seconds, for the evidence.
-  public func judgement(window: Double? = nil, queries: [String] = []) -> Judgement {
-    let above = boundaries.first { $0.milliseconds >= max }
-    let below = boundaries.last { $0.milliseconds <= max }
-    guard let shown = above ?? below else { return emptyJudgement(window: window, queries: queries) }
+  public var fails: Bool { rule?.finding(minimumRequests: settings.minimumRequests).finding.isFailure ?? false }
+
+  /// The first boundary at or above ``max``, and the last one at or below it.
+  private var above: Boundary? { boundaries.first { $0.milliseconds >= max } }
+  private var below: Boundary? { boundaries.last { $0.milliseconds <= max } }
+
+  /// What the tests say; `nil` without boundaries.
+  private var rule: RateRule? {
+    guard let shown = above ?? below else { return nil }
     let risk = settings.shareOfRisk
     let isWorse =
       settings.tolerance.map { tolerance in
         peak >= -log(risk) && compared.contains { $0.watch.exceeds(margin: tolerance.margin) }
       } ?? false
-    let rule = RateRule(
+    return RateRule(
       isWorse: isWorse, blame: peak,
       isBroken: above?.watch.canary.isBroken(alpha: risk) ?? false,
       isKept: below?.watch.canary.isKept(risk: settings.passRisk) ?? false,
       canary: shown.watch.canary.counts, stable: shown.watch.stable.counts)
+  }
+
+  /// - Parameter window: how long has been watched, in seconds, for the evidence.
+  public func judgement(window: Double? = nil, queries: [String] = []) -> Judgement {
+    guard let shown = above ?? below, let rule else { return emptyJudgement(window: window, queries: queries) }
     var (finding, note) = rule.finding(minimumRequests: settings.minimumRequests)
     if finding == .undecided, let bucket = canary?.quantile(quantile), bucket.isBlind(to: max) {
       note = bucketNote(above: above?.milliseconds, below: below?.milliseconds)

@@ -46,7 +46,28 @@ public struct LatencyHistogram: Codable, Sendable, Hashable {
     self.total = max(total, largest)
   }
 
-  private init(boundaries: [Double], cumulative: [Double], total: Double) {
+  /// Buckets that are in order already.
+  /// - Parameters:
+  ///   - boundaries: finite and ascending, in milliseconds.
+  ///   - cumulative: as many; raised to their predecessor where they decrease.
+  ///   - total: all requests.
+  public init(boundaries: [Double], cumulative: [Double], total: Double) throws(Defect) {
+    for (index, boundary) in boundaries.enumerated() {
+      guard boundary.isFinite, index == 0 || boundaries[index - 1] < boundary else { throw .badBoundary(boundary) }
+    }
+    guard total.isFinite, total >= 0 else { throw .badCount(boundary: .infinity) }
+    var levelled: [Double] = []
+    levelled.reserveCapacity(boundaries.count)
+    var largest = 0.0
+    for (boundary, count) in zip(boundaries, cumulative) {
+      guard count.isFinite, count >= 0 else { throw .badCount(boundary: boundary) }
+      largest = max(largest, count)
+      levelled.append(largest)
+    }
+    self.init(unchecked: boundaries, levelled, max(total, largest))
+  }
+
+  private init(unchecked boundaries: [Double], _ cumulative: [Double], _ total: Double) {
     self.boundaries = boundaries
     self.cumulative = cumulative
     self.total = total
@@ -54,7 +75,7 @@ public struct LatencyHistogram: Codable, Sendable, Hashable {
 
   /// A histogram without requests.
   public static func empty(boundaries: [Double]) -> LatencyHistogram {
-    LatencyHistogram(boundaries: boundaries.sorted(), cumulative: boundaries.map { _ in 0 }, total: 0)
+    LatencyHistogram(unchecked: boundaries.sorted(), boundaries.map { _ in 0 }, 0)
   }
 
   /// Requests, of which those slower than a boundary are bad; `nil` where the histogram has no such boundary.
@@ -75,6 +96,10 @@ public struct LatencyHistogram: Codable, Sendable, Hashable {
 
   /// The sum of two looks, on the boundaries that both have.
   public static func + (left: LatencyHistogram, right: LatencyHistogram) -> LatencyHistogram {
+    if left.boundaries == right.boundaries {
+      return LatencyHistogram(
+        unchecked: left.boundaries, zip(left.cumulative, right.cumulative).map { $0 + $1 }, left.total + right.total)
+    }
     var boundaries: [Double] = []
     var cumulative: [Double] = []
     for (boundary, count) in zip(left.boundaries, left.cumulative) {
@@ -82,7 +107,7 @@ public struct LatencyHistogram: Codable, Sendable, Hashable {
       boundaries.append(boundary)
       cumulative.append(count + right.cumulative[index])
     }
-    return LatencyHistogram(boundaries: boundaries, cumulative: cumulative, total: left.total + right.total)
+    return LatencyHistogram(unchecked: boundaries, cumulative, left.total + right.total)
   }
 }
 

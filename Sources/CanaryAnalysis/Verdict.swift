@@ -28,6 +28,9 @@ public struct Judgement: Codable, Sendable, Hashable {
     case undecided = "Undecided"
     /// The last look has no usable measurement.
     case noMeasurement = "NoMeasurement"
+
+    /// Whether it is the canary's fault beyond doubt.
+    public var isFailure: Bool { self == .worseThanStable || self == .limitBroken }
   }
 
   public var finding: Finding

@@ -42,47 +42,47 @@ struct RunJudge: Sendable {
 
   private struct Objective: Sendable {
     var name: String
-    var checks: [MetricsView: Check]
+    var check: Check
   }
 
+  /// The views in the order of `MetricsView.allCases`.
   private enum Check: Sendable {
-    case errors(ErrorRateCheck)
-    case latency(LatencyCheck)
+    case errors(ViewsCheck<ErrorRateCheck>)
+    case latency(ViewsCheck<LatencyCheck>)
   }
 
   init(plan: Plan, scope: MetricsScope, metrics: IstioMetrics = IstioMetrics()) {
     self.scope = scope
     self.metrics = metrics
     objectives = plan.analysis.slos.compactMap { slo in
-      Self.checks(of: slo, plan.analysis).map { Objective(name: slo.name, checks: $0) }
+      Self.check(of: slo, plan.analysis).map { Objective(name: slo.name, check: $0) }
     }
   }
 
-  private static func checks(of slo: SLO, _ analysis: PlanAnalysis) -> [MetricsView: Check]? {
-    var checks: [MetricsView: Check] = [:]
-    for view in MetricsView.allCases {
-      func settings(limit: Double, _ comparison: SLO.Comparison?) -> CheckSettings {
-        let tolerance = comparison.map { comparison in
-          Tolerance(ratio: comparison.ratio.double, margin: comparison.margin?.fraction ?? limit / 4)
-        }
-        return CheckSettings(
-          name: slo.name, tolerance: tolerance,
-          risk: analysis.riskPerCheck / Double(MetricsView.allCases.count),
-          minimumRequests: Double(analysis.minRequests))
+  private static func check(of slo: SLO, _ analysis: PlanAnalysis) -> Check? {
+    func settings(limit: Double, _ comparison: SLO.Comparison?) -> CheckSettings {
+      let tolerance = comparison.map { comparison in
+        Tolerance(ratio: comparison.ratio.double, margin: comparison.margin?.fraction ?? limit / 4)
       }
-      switch slo.objective {
-      case .errorRate(let max, let comparison):
-        checks[view] = .errors(
-          ErrorRateCheck(limit: max.fraction, settings: settings(limit: max.fraction, comparison)))
-      case .latency(let quantile, let max, let comparison):
-        let limit = 1 - quantile.fraction
-        checks[view] = .latency(
-          LatencyCheck(
-            quantile: quantile.fraction, max: max / .milliseconds(1), settings: settings(limit: limit, comparison)))
-      case .query: return nil
-      }
+      return CheckSettings(
+        name: slo.name, tolerance: tolerance, risk: analysis.riskPerCheck,
+        minimumRequests: Double(analysis.minRequests))
     }
-    return checks
+    switch slo.objective {
+    case .errorRate(let max, let comparison):
+      let settings = settings(limit: max.fraction, comparison)
+      return .errors(
+        ViewsCheck(count: MetricsView.allCases.count, settings: settings) {
+          ErrorRateCheck(limit: max.fraction, settings: $0)
+        })
+    case .latency(let quantile, let max, let comparison):
+      let settings = settings(limit: 1 - quantile.fraction, comparison)
+      return .latency(
+        ViewsCheck(count: MetricsView.allCases.count, settings: settings) {
+          LatencyCheck(quantile: quantile.fraction, max: max / .milliseconds(1), settings: $0)
+        })
+    case .query: return nil
+    }
   }
 
   /// Takes one round of answers in.
@@ -135,18 +135,18 @@ struct RunJudge: Sendable {
     _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget
   ) {
     for index in objectives.indices {
-      for view in MetricsView.allCases {
-        switch objectives[index].checks[view] {
+      for (place, view) in MetricsView.allCases.enumerated() {
+        switch objectives[index].check {
         case .errors(var check):
           guard let found = increases[LookAnswers.Question(view: view, kind: .requests)] else { continue }
-          check.record(canary: counts(found, .canary, view, traffic), stable: counts(found, .stable, view, traffic))
-          objectives[index].checks[view] = .errors(check)
+          check.record(
+            place, canary: counts(found, .canary, view, traffic), stable: counts(found, .stable, view, traffic))
+          objectives[index].check = .errors(check)
         case .latency(var check):
           guard let found = increases[LookAnswers.Question(view: view, kind: .latency)] else { continue }
           check.record(
-            canary: histogram(found, .canary, view, traffic), stable: histogram(found, .stable, view, traffic))
-          objectives[index].checks[view] = .latency(check)
-        case nil: break
+            place, canary: histogram(found, .canary, view, traffic), stable: histogram(found, .stable, view, traffic))
+          objectives[index].check = .latency(check)
         }
       }
     }
@@ -200,28 +200,25 @@ struct RunJudge: Sendable {
 
   // MARK: - Reporting
 
-  /// Both views together: one that fails is enough, and only two passes are a pass.
   private func report(_ objective: Objective) -> CheckReport {
-    let judgements = MetricsView.allCases.compactMap { view -> (MetricsView, Judgement)? in
-      switch objective.checks[view] {
-      case .errors(let check): (view, check.judgement())
-      case .latency(let check): (view, check.judgement())
-      case nil: nil
+    let found =
+      switch objective.check {
+      case .errors(let check): check.judgement()
+      case .latency(let check): check.judgement()
       }
-    }
-    let joint = Verdict.joint(judgements.map(\.1.verdict))
-    guard let (view, judgement) = judgements.first(where: { $0.1.verdict == joint }) else {
+    guard let (place, judgement) = found else {
       return CheckReport(name: objective.name, verdict: .unknown, message: "nothing is measured")
     }
     return CheckReport(
-      name: objective.name, verdict: joint,
-      message: "\(judgement.evidence.sentence) (\(view.rawValue)s' metrics)", judgement: judgement)
+      name: objective.name, verdict: judgement.verdict,
+      message: "\(judgement.evidence.sentence) (\(MetricsView.allCases[place].rawValue)s' metrics)",
+      judgement: judgement)
   }
 
   /// Each query that the plan needs must have series of the stable track.
   private func baseline(_ look: LookAnswers) -> Measurements.Baseline {
     let needsLatency = objectives.contains { objective in
-      objective.checks.values.contains { if case .latency = $0 { true } else { false } }
+      if case .latency = objective.check { true } else { false }
     }
     for question in LookAnswers.Question.all where question.kind == .requests || needsLatency {
       let name = question.kind == .requests ? "requests" : "latency"
