@@ -27,13 +27,13 @@ public enum QueryVariable: String, Sendable, Hashable, CaseIterable {
 public enum VariableText {
   /// The names in order; `nil` where a `$(` has no end.
   public static func names(in text: String) -> [String]? {
-    guard let parts = split(text) else { return nil }
+    guard let parts = parts(of: text) else { return nil }
     return parts.compactMap { if case .variable(let name) = $0 { name } else { nil } }
   }
 
   /// Replaces the variables that have a value and leaves the others as they are. What is put in is not read again.
   public static func fill(_ text: String, with values: [String: String]) -> String {
-    guard let parts = split(text) else { return text }
+    guard let parts = parts(of: text) else { return text }
     return parts.map { part in
       switch part {
       case .text(let text): text
@@ -42,12 +42,13 @@ public enum VariableText {
     }.joined()
   }
 
-  private enum Part {
+  enum Part {
     case text(String)
     case variable(String)
   }
 
-  private static func split(_ text: String) -> [Part]? {
+  /// The text in pieces; `nil` where a `$(` has no end.
+  static func parts(of text: String) -> [Part]? {
     var parts: [Part] = []
     var rest = text[...]
     while let start = rest.firstRange(of: "$(") {
