@@ -64,7 +64,8 @@ let package = Package(
     .executableTarget(
       name: "sluice",
       dependencies: [
-        "Operator", "Sandbox", "TrafficRouting", "RolloutAPI", "KubernetesClient", "KubernetesAPI", "HTTPTransport",
+        "Operator", "Sandbox", "TrafficRouting", "RolloutAPI", "Prometheus", "KubernetesClient", "KubernetesAPI",
+        "HTTPTransport",
         argumentParser, logging, lifecycle, yams,
       ],
       swiftSettings: settings),
@@ -78,7 +79,7 @@ let package = Package(
     tests("CanaryAnalysisTests", ["CanaryAnalysis"]),
     tests("TrafficRoutingTests", ["TrafficRouting", "RolloutAPI", "KubernetesAPI"]),
     tests("RolloutEngineTests", ["RolloutEngine", "RolloutAPI", "CanaryAnalysis", "KubernetesAPI"]),
-    tests("PrometheusTests", ["Prometheus", "HTTPTransport"]),
+    tests("PrometheusTests", ["Prometheus", "HTTPTransport", "RolloutAPI"]),
     tests("NotificationsTests", ["Notifications", "RolloutAPI", "KubernetesAPI", "HTTPTransport", logging]),
     tests("SandboxTests", ["Sandbox", "KubernetesAPI", logging, yams], resources: [.copy("Transcripts")]),
     tests("EndToEndTests", ["sluice", "KubernetesAPI"]),

@@ -40,9 +40,13 @@ public struct Evidence: Codable, Sendable, Hashable {
   public var limitThreshold: Double?
   /// The probability that this check ever fails a good canary.
   public var risk: Double
+  /// The same of all checks of the run together, where the caller said; ``risk`` is a share of it.
+  public var budget: Double?
   /// The dispersion of stable's bad requests, where enough is known of it; above 1.5 they come in clumps.
   public var dispersion: Double?
   public var latency: Latency?
+  /// Of a team's own query, which has values instead of counts.
+  public var values: Values?
   /// Looks with a measurement of both tracks, and looks without.
   public var looks: Int
   public var gaps: Int
@@ -55,6 +59,7 @@ public struct Evidence: Codable, Sendable, Hashable {
 
   /// The tracks side by side: `errors: canary 1.9 % … 3.1 % (52 of 2080 requests), stable 0.2 % … 0.4 % (61 of 20100)`.
   public var sentence: String {
+    if let values { return ([values.sentence] + notes).joined(separator: "; ") }
     var parts = ["\(property): canary \(Self.text(canary)), stable \(Self.text(stable))"]
     if let latency {
       let name = "p\(Self.number(latency.quantile * 100))"

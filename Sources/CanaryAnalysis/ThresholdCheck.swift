@@ -55,11 +55,22 @@ public struct ThresholdCheck: Codable, Sendable, Hashable {
     hasFailed = hasFailed || outside >= agreement
   }
 
-  public var outcome: Outcome {
-    let wanted = [
+  /// Begins the count of agreeing looks anew; a failure stays one.
+  public mutating func beginAnew() {
+    inside = 0
+    outside = 0
+    if !hasFailed { problem = "nothing has been measured yet" }
+  }
+
+  /// What is allowed, for people.
+  var wanted: String {
+    [
       bounds.min.map { "at least \(Evidence.number($0))" }, bounds.max.map { "at most \(Evidence.number($0))" },
     ]
     .compactMap { $0 }.joined(separator: " and ")
+  }
+
+  public var outcome: Outcome {
     let seen = last.map { "\(name) is \(Evidence.number($0)), \(wanted) allowed" } ?? "\(name) has no value"
     if hasFailed { return Outcome(verdict: .fail, sentence: "\(seen); outside in \(agreement) looks", last: last) }
     if let problem { return Outcome(verdict: .unknown, sentence: "\(seen): \(problem)", last: last) }

@@ -14,10 +14,12 @@ public struct OperatorSettings: Sendable {
   public var gatewayNamespaces: Set<String>
   /// Rollouts that are reconciled at the same time.
   public var workers: Int
+  /// The label by which plans' own queries are kept to the Rollout's namespace; `nil` lets them read all namespaces.
+  public var queryNamespaceLabel: String?
 
   public init(
     prometheusURL: String, namespace: String? = nil, lease: ObjectKey, identity: String,
-    gatewayNamespaces: Set<String> = [], workers: Int = 8
+    gatewayNamespaces: Set<String> = [], workers: Int = 8, queryNamespaceLabel: String? = "namespace"
   ) {
     self.prometheusURL = prometheusURL
     self.namespace = namespace
@@ -25,5 +27,6 @@ public struct OperatorSettings: Sendable {
     self.identity = identity
     self.gatewayNamespaces = gatewayNamespaces
     self.workers = workers
+    self.queryNamespaceLabel = queryNamespaceLabel
   }
 }

@@ -207,7 +207,7 @@ private struct Turn {
       await tell(error, seen, inForce)
       throw error
     }
-    follow(decision.run, inForce, target)
+    follow(decision.run, inForce, target, seen)
     let waiting = try await writeStatuses(decision, seen, inForce, target)
     // Effects that wrote something are to be seen, confirmed and followed by the next ones.
     let didWork = decision.effects.contains { if case .announce = $0 { false } else { true } }
@@ -271,7 +271,7 @@ private struct Turn {
 
   // MARK: - What comes out
 
-  private func follow(_ run: RunState?, _ plan: Plan, _ target: TrafficTarget?) {
+  private func follow(_ run: RunState?, _ plan: Plan, _ target: TrafficTarget?, _ seen: Observation) {
     guard let run, !run.stage.isFinished else { return reconciler.board.forget(key) }
     let scope = MetricsScope(
       namespace: key.namespace, services: plan.services, stableReplicaSet: run.stable.set,
@@ -279,8 +279,14 @@ private struct Turn {
     reconciler.board.follow(
       key,
       JudgedRun(
-        name: run.name, plan: plan, scope: scope, traffic: target ?? .stableOnly, writtenAt: run.trafficWrittenAt,
-        verifiedAt: run.verifiedAt), uptime: time.uptime)
+        name: run.name, plan: plan, scope: scope,
+        queries: QuerySetting(
+          plan: plan, scope: scope,
+          hashes: [.stable: run.stable.hash, .canary: seen.set(named: run.set)?.hash ?? run.revision],
+          step: run.stage.stepIndex, namespaceLabel: reconciler.settings.queryNamespaceLabel),
+        traffic: target ?? .stableOnly, writtenAt: run.trafficWrittenAt, verifiedAt: run.verifiedAt,
+        past: Timeline.verified(self.run?.status?.timeline ?? [], run: run, plan: plan, now: time.now)),
+      uptime: time.uptime)
   }
 
   /// - Returns: the time after which statuses that wait are due.

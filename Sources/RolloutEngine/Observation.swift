@@ -230,6 +230,9 @@ public struct Measurements: Sendable, Equatable {
     case missing(String)
   }
 
+  /// The checks that decide.
+  var binding: [CheckReport] { checks.filter { !$0.isDryRun } }
+
   public init(checks: [CheckReport] = [], share: ObservedShare? = nil, baseline: Baseline = .present) {
     self.checks = checks
     self.share = share
@@ -264,9 +267,14 @@ public struct CheckReport: Sendable, Equatable {
   /// The evidence in a sentence.
   public var message: String
   public var judgement: Judgement?
+  /// Whether it only reports.
+  public var isDryRun: Bool
 
-  public init(name: String, verdict: Verdict, message: String, judgement: Judgement? = nil) {
+  public init(
+    name: String, verdict: Verdict, message: String, judgement: Judgement? = nil, isDryRun: Bool = false
+  ) {
     self.name = name
+    self.isDryRun = isDryRun
     self.verdict = verdict
     self.message = message
     self.judgement = judgement

@@ -152,11 +152,10 @@ extension Turn {
   private mutating func isConclusive(_ step: PlanStep, _ run: inout RunState) -> Bool {
     guard let analyze = step.analyze else { return true }
     let since = run.since
-    let verdicts = seen.measured?.checks.map(\.verdict) ?? []
-    let allPass =
-      !runPlan.analysis.slos.isEmpty && verdicts.count == runPlan.analysis.slos.count
-      && verdicts.allSatisfy { $0 == .pass }
-    if allPass || runPlan.analysis.slos.isEmpty {
+    let verdicts = seen.measured?.binding.map(\.verdict) ?? []
+    let wanted = runPlan.analysis.binding.count
+    let allPass = wanted > 0 && verdicts.count == wanted && verdicts.allSatisfy { $0 == .pass }
+    if allPass || wanted == 0 {
       let needed = analyze.atLeast ?? analyze.duration
       if now.isOver(min(needed, analyze.duration), since: since) { return true }
       look(in: now.remaining(of: needed, since: since))
@@ -166,7 +165,7 @@ extension Turn {
       look(in: now.remaining(of: analyze.duration, since: since))
       return false
     }
-    let open = seen.measured?.checks.filter { $0.verdict != .pass } ?? []
+    let open = seen.measured?.binding.filter { $0.verdict != .pass } ?? []
     let names =
       open.isEmpty ? "every check" : open.map { "\($0.name) (\($0.verdict.rawValue))" }.joined(separator: ", ")
     rollout.situation = .running("step \((run.stage.stepIndex ?? 0) + 1): undecided: \(names)")
@@ -210,7 +209,7 @@ extension Turn {
 
   /// A failed check aborts as soon as it is known, whatever else goes on.
   mutating func abortOnFailure(_ run: inout RunState) -> Bool {
-    guard let failed = seen.measured?.checks.first(where: { $0.verdict == .fail }) else { return false }
+    guard let failed = seen.measured?.binding.first(where: { $0.verdict == .fail }) else { return false }
     let text = failed.message.hasPrefix(failed.name) ? failed.message : "\(failed.name): \(failed.message)"
     beginAbort(.failedCheck(text), &run)
     return true

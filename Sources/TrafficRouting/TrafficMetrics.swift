@@ -57,7 +57,7 @@ public struct MetricsScope: Codable, Sendable, Hashable {
   }
 
   /// A regular expression for the names of the run's pods; `nil` where there can be none.
-  func podPattern(_ tracks: [Track] = Track.allCases) -> String? {
+  public func podPattern(_ tracks: [Track] = Track.allCases) -> String? {
     let sets = tracks.map { $0 == .stable ? stableReplicaSet : canaryReplicaSet }.filter { !$0.isEmpty }.sorted()
     guard !sets.isEmpty else { return nil }
     return sets.map { PromQL.literal(Self.prefix(of: $0)) + "[a-z0-9]{\(Self.suffix)}" }.joined(separator: "|")

@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 import HTTPTransport
 import Testing
 
@@ -7,69 +6,12 @@ import Testing
 
 /// A real Prometheus without targets: everything asked of it is computed from the query.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct RealPrometheusTests {
-  private final class Server {
-    let url: String
-    private let process = Process()
-    private let folder: URL
-
-    init() throws {
-      let program = try #require(
-        ["/usr/bin/prometheus", "/usr/local/bin/prometheus"].first(where: FileManager.default.isExecutableFile),
-        "these tests need a Prometheus: apt-get install prometheus")
-      folder = FileManager.default.temporaryDirectory.appending(path: "sluice-prometheus-\(UUID().uuidString)")
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-      let settings = folder.appending(path: "prometheus.yml")
-      try Data("global: {}\n".utf8).write(to: settings)
-      let port = try Self.freePort()
-      url = "http://127.0.0.1:\(port)/prefix"
-      process.executableURL = URL(fileURLWithPath: program)
-      process.arguments = [
-        "--config.file=\(settings.path)", "--storage.tsdb.path=\(folder.path)/data",
-        "--web.listen-address=127.0.0.1:\(port)", "--web.external-url=\(url)", "--log.level=error",
-      ]
-      process.standardError = FileHandle.nullDevice
-      process.standardOutput = FileHandle.nullDevice
-      try process.run()
-    }
-
-    func stop() {
-      process.terminate()
-      process.waitUntilExit()
-      try? FileManager.default.removeItem(at: folder)
-    }
-
-    private static func freePort() throws -> Int {
-      let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-      defer { close(listener) }
-      var address = sockaddr_in()
-      address.sin_family = sa_family_t(AF_INET)
-      address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-      var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-      let result = withUnsafeMutablePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          bind(listener, $0, size) == 0 ? getsockname(listener, $0, &size) : -1
-        }
-      }
-      try #require(result == 0)
-      return Int(UInt16(bigEndian: address.sin_port))
-    }
-  }
-
-  private func waitUntilReady(_ server: Server, _ transport: CurlTransport) async throws {
-    for _ in 0..<400 {
-      let response = try? await transport.send(HTTPRequest(.get, server.url + "/-/ready", timeout: .seconds(1)))
-      if response?.status == 200 { return }
-      try await Task.sleep(for: .milliseconds(25))
-    }
-    Issue.record("Prometheus was not ready within 10 s")
-  }
-
   @Test("a real Prometheus answers every type of value and every kind of error")
   func real() async throws {
-    let server = try Server()
+    let server = try PrometheusServer()
     defer { server.stop() }
     let transport = try CurlTransport(TransportConfiguration(proxy: .none))
-    try await waitUntilReady(server, transport)
+    try await server.waitUntilReady(transport)
     let client = PrometheusClient(baseURL: server.url, transport: transport, limits: .init(series: 3, bytes: 4096))
     let start = Date(timeIntervalSince1970: 1_700_000_000)
 

@@ -218,17 +218,27 @@ import Testing
       "spec.analysis.slos", "[{name: a, query: \"up\", value: {min: \"1e3\"}}]", at: "spec.analysis.slos[0].value.min",
       "\"1e3\"", "a decimal number"),
     Case(
-      "spec.analysis.slos", "[{name: a, query: \"f($(podz))\", value: {min: \"1\"}}]",
+      "spec.analysis.slos", "[{name: a, query: 'up{pod=~\"$(podz)\"}', value: {min: \"1\"}}]",
       at: "spec.analysis.slos[0].query", "$(podz)", "$(pods)"),
     Case(
-      "spec.analysis.slos", "[{name: a, query: \"f($(pods\", value: {min: \"1\"}}]", at: "spec.analysis.slos[0].query",
+      "spec.analysis.slos", "[{name: a, query: 'up{pod=~\"$(pods\"}', value: {min: \"1\"}}]",
+      at: "spec.analysis.slos[0].query",
       "$( without )", "$(pods)"),
     Case(
       "spec.analysis.slos", "[{name: a, query: \"up\", compare: {ratio: {min: \"1\"}}}]",
       at: "spec.analysis.slos[0].query", "the same for both tracks", "$(pods), $(service) or $(hash)"),
     Case(
-      "spec.analysis.slos", "[{name: a, query: \"f($(pods))\", compare: {ratio: {min: \"1\"}, margin: 1%}}]",
+      "spec.analysis.slos", "[{name: a, query: 'up{pod=~\"$(pods)\"}', compare: {ratio: {min: \"1\"}, margin: 1%}}]",
       at: "spec.analysis.slos[0].compare.margin", "with a query", "difference"),
+    Case(
+      "spec.analysis.slos", "[{name: a, query: \"sum(up\", value: {min: \"1\"}}]", at: "spec.analysis.slos[0].query",
+      "the end of the query at character 7", "')'"),
+    Case(
+      "spec.analysis.slos", "[{name: a, query: \"up[5m]\", value: {min: \"1\"}}]", at: "spec.analysis.slos[0].query",
+      "a range of values", "avg_over_time"),
+    Case(
+      "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, mode: DryRun}]", at: "spec.steps[0].analyze",
+      "only SLOs with mode DryRun", "pause with a duration"),
     Case("spec.analysis.deadline", "0s", "0s", "1s to"),
     Case("spec.analysis.interval", "11m", "11m", "1s to 10m"),
     Case("spec.analysis.minRequests", "0", "0", "from 1 to"),

@@ -171,7 +171,7 @@ import Testing
       - {name: a, errorRate: {max: 1%}}
       - {name: b, errorRate: {max: 1%}, compare: {ratio: {max: "1.5"}, margin: 0.25%}}
       - {name: c, latency: {quantile: "99.9", max: 1s}, compare: {against: None}}
-      - {name: d, query: "q($(hash))", value: {max: "3"}, compare: {difference: {min: "-1", max: "1"}}}
+      - {name: d, query: 'q{hash="$(hash)"}', value: {max: "3"}, compare: {difference: {min: "-1", max: "1"}}}
       """)
     let slos = try plan(document).analysis.slos.map(\.objective)
     let max = try #require(Percent(1))
@@ -183,7 +183,8 @@ import Testing
         .latency(quantile: try #require(Quantile("99.9")), max: .seconds(1), comparison: nil),
         .query(
           .init(
-            text: "q($(hash))", value: .init(min: nil, max: DecimalString("3")), ratio: nil,
+            expression: try PromQLQuery(parsing: "q{hash=\"$(hash)\"}"),
+            value: .init(min: nil, max: DecimalString("3")), ratio: nil,
             difference: .init(min: DecimalString("-1"), max: .one))),
       ])
   }

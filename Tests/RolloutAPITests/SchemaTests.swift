@@ -118,6 +118,7 @@ import Testing
       "spec.steps[].sticky.cookie.maxAge": .string(Defaults.stickyMaxAge),
       "spec.analysis": .emptyObject,
       "spec.analysis.slos[].compare.against": .string(Defaults.against.rawValue),
+      "spec.analysis.slos[].mode": .string(Defaults.mode.rawValue),
       "spec.analysis.templates[].kind": .string(Defaults.templateKind.rawValue),
       "spec.analysis.deadline": .string(Defaults.deadline),
       "spec.analysis.interval": .string(Defaults.interval),
@@ -144,7 +145,10 @@ import Testing
     for type in [ResourceType.analysisTemplates, .clusterAnalysisTemplates] {
       #expect(
         Self.defaults(try Self.schema(type), "")
-          == ["spec.slos[].compare.against": .string(Defaults.against.rawValue)])
+          == [
+            "spec.slos[].compare.against": .string(Defaults.against.rawValue),
+            "spec.slos[].mode": .string(Defaults.mode.rawValue),
+          ])
     }
     #expect(
       Self.defaults(try Self.schema(.notificationChannels), "") == [

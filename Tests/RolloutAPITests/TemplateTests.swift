@@ -43,7 +43,7 @@ import Testing
     guard case .latency(_, let max, _) = plan.analysis.slos[2].objective else { throw PlanErrors([]) }
     #expect(max == .milliseconds(250))
     guard case .query(let query) = plan.analysis.slos[3].objective else { throw PlanErrors([]) }
-    #expect(query.text == "rate(orders_total{pod=~\"$(pods)\"}[$(window)])")
+    #expect(query.expression.description == "rate(orders_total{pod=~\"$(pods)\"}[$(window)])")
   }
 
   @Test(

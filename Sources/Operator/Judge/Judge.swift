@@ -1,3 +1,4 @@
+import CanaryAnalysis
 import Foundation
 import KubernetesAPI
 import KubernetesClient
@@ -18,6 +19,9 @@ struct Judge: ServiceLifecycle.Service {
 
   /// How often is looked whether a run is due.
   private static let tick = Duration.milliseconds(200)
+  private static let timeout = Duration.seconds(10)
+  /// Queries of one run's own that are under way at a time.
+  private static let queriesAtOnce = 4
 
   func run() async throws {
     await cancelWhenGracefulShutdown {
@@ -28,6 +32,12 @@ struct Judge: ServiceLifecycle.Service {
             let batch = Array(due[start..<min(start + IstioMetrics.scopesPerQuery, due.count)])
             group.addTask { await look(batch) }
           }
+          for (rollout, run, past) in board.takePasts(uptime: time.uptime) {
+            group.addTask { await lookBack(rollout, run, past) }
+          }
+          for (rollout, run, round) in board.takeDueQueries(uptime: time.uptime, now: time.now) {
+            group.addTask { await self.ask(round, rollout, run) }
+          }
           do {
             try await time.sleep(for: Self.tick)
           } catch {
@@ -37,6 +47,8 @@ struct Judge: ServiceLifecycle.Service {
       }
     }
   }
+
+  // MARK: - The mesh's metrics
 
   private func look(_ batch: [(rollout: ObjectKey, scope: MetricsScope)]) async {
     let scopes = batch.map(\.scope)
@@ -49,21 +61,17 @@ struct Judge: ServiceLifecycle.Service {
       return look
     }
     guard !Task.isCancelled else { return }
-    for (rollout, _) in batch {
-      let fails = board.record(answers, for: rollout, at: time.now)
-      queue.add(rollout, reason: fails ? "a check failed" : "measured", urgent: fails)
-    }
+    for (rollout, _) in batch { tell(rollout, fails: board.record(answers, for: rollout, at: time.now)) }
+  }
+
+  private func tell(_ rollout: ObjectKey, fails: Bool) {
+    queue.add(rollout, reason: fails ? "a check failed" : "measured", urgent: fails)
   }
 
   private func ask(_ question: LookAnswers.Question, _ scopes: [MetricsScope]) async -> LookAnswers.Answer {
-    let query =
-      switch question.kind {
-      case .requests: metrics.requestQuery(scopes, view: question.view, reading: .counters)
-      case .latency: metrics.latencyQuery(scopes, view: question.view, reading: .counters)
-      }
-    guard let query else { return .series([]) }
+    guard let query = question.text(metrics, scopes) else { return .series([]) }
     do {
-      let result = try await prometheus.query(query, timeout: .seconds(10))
+      let result = try await prometheus.query(query, timeout: Self.timeout)
       guard case .vector(let samples) = result.value else {
         return .failed("expected a vector, found a \(result.value.typeName)")
       }
@@ -73,6 +81,78 @@ struct Judge: ServiceLifecycle.Service {
         logger.warning("Prometheus gave no answer", metadata: ["problem": "\(error)"])
       }
       return .failed("\(error)")
+    }
+  }
+
+  // MARK: - What an earlier process measured
+
+  private func lookBack(_ rollout: ObjectKey, _ run: JudgedRun, _ past: [TrafficSpan]) async {
+    var judge: RunJudge?
+    var problem = ""
+    do {
+      judge = try await PastLooks.judge(run, past, metrics: metrics) { question, times, step in
+        guard let query = question.text(metrics, [run.scope]) else { return [:] }
+        let result = try await prometheus.queryRange(
+          query, from: times.lowerBound, to: times.upperBound, step: step, timeout: Self.timeout)
+        guard case .matrix(let series) = result.value else {
+          throw PrometheusError.nonsense("a \(result.value.typeName) for a query over time")
+        }
+        return PastLooks.values(series)
+      }
+    } catch {
+      problem = "\(error)"
+    }
+    guard !Task.isCancelled else { return }
+    let again = board.record(past: judge, run: run.name, for: rollout)
+    if judge == nil {
+      logger.warning(
+        again
+          ? "what was measured before cannot be read now" : "what was measured before cannot be read; counting anew",
+        metadata: ["rollout": "\(rollout)", "run": "\(run.name)", "problem": "\(problem)"])
+    } else {
+      let fails = board.latest(rollout, run: run.name)?.checks.contains { $0.verdict == .fail && !$0.isDryRun } ?? false
+      tell(rollout, fails: fails)
+    }
+  }
+
+  // MARK: - Queries of the teams' own
+
+  private func ask(_ round: QueryRound, _ rollout: ObjectKey, _ run: String) async {
+    var open = round.texts.sorted { ($0.key.slo, $0.key.track.rawValue) < ($1.key.slo, $1.key.track.rawValue) }[...]
+    let values = await withTaskGroup(of: (QueryQuestion, Measured<Double>).self) { group in
+      func start() {
+        guard let (question, text) = open.popFirst() else { return }
+        group.addTask { (question, await value(text)) }
+      }
+      for _ in 0..<Self.queriesAtOnce { start() }
+      var values: [QueryQuestion: Measured<Double>] = [:]
+      for await (question, value) in group {
+        values[question] = value
+        start()
+      }
+      return values
+    }
+    guard !Task.isCancelled else { return }
+    tell(rollout, fails: board.record(values, of: round, run: run, for: rollout))
+  }
+
+  private func value(_ text: String) async -> Measured<Double> {
+    do {
+      return Self.value(try await prometheus.query(text, timeout: Self.timeout).value)
+    } catch {
+      return .sourceFailed("\(error)")
+    }
+  }
+
+  /// One number of an answer; nothing else counts as one.
+  static func value(_ answer: QueryValue) -> Measured<Double> {
+    func number(_ value: Double) -> Measured<Double> { value.isFinite ? .value(value) : .notANumber }
+    switch answer {
+    case .scalar(let sample): return number(sample.value)
+    case .vector(let samples):
+      guard let first = samples.first else { return .missing }
+      return samples.count == 1 ? number(first.value) : .severalSeries(samples.count)
+    case .matrix, .string: return .sourceFailed("the query gave a \(answer.typeName) instead of a number")
     }
   }
 }

@@ -1,3 +1,4 @@
+import CanaryAnalysis
 import Foundation
 import KubernetesAPI
 import KubernetesClient
@@ -11,9 +12,19 @@ struct JudgedRun: Sendable {
   var name: String
   var plan: Plan
   var scope: MetricsScope
+  var queries: QuerySetting
   var traffic: TrafficTarget
   var writtenAt: Date?
   var verifiedAt: Date?
+  /// What was verified before now, for a judge that begins in the middle of a run.
+  var past: [TrafficSpan] = []
+}
+
+/// A time during which the traffic was verified and stayed the same.
+struct TrafficSpan: Sendable, Equatable {
+  var traffic: TrafficTarget
+  var from: Date
+  var until: Date
 }
 
 /// Where reconcilers and the judge meet: the runs to be judged, and what was found. Neither ever waits for the other.
@@ -22,18 +33,27 @@ final class JudgeBoard: Sendable {
     var run: JudgedRun
     var judge: RunJudge
     var due: Duration
+    var queriesDue: Duration
     /// A round of queries is under way; answers must come in the order of their questions.
     var isAsking = false
+    var isAskingQueries = false
     var isAsked = false
+    /// What is to be read again before the first look, and how often that has failed.
+    var past: [TrafficSpan]
+    var failures = 0
   }
 
   private let entries = Mutex<[ObjectKey: Entry]>([:])
+
+  /// What cannot be read again after so many attempts is begun anew.
+  private static let maxFailures = 5
 
   /// Has a run judged from now on, or tells how it stands.
   func follow(_ rollout: ObjectKey, _ run: JudgedRun, uptime: Duration) {
     entries.withLock { entries in
       guard var entry = entries[rollout], entry.run.name == run.name, entry.run.scope == run.scope else {
-        entries[rollout] = Entry(run: run, judge: RunJudge(plan: run.plan, scope: run.scope), due: uptime)
+        entries[rollout] = Entry(
+          run: run, judge: RunJudge(plan: run.plan, scope: run.scope), due: uptime, queriesDue: uptime, past: run.past)
         return
       }
       entry.run = run
@@ -57,7 +77,7 @@ final class JudgeBoard: Sendable {
     entries.withLock { entries in
       var due: [(ObjectKey, MetricsScope)] = []
       for key in entries.keys.sorted() {
-        guard let entry = entries[key], entry.due <= uptime, !entry.isAsking else { continue }
+        guard let entry = entries[key], entry.due <= uptime, !entry.isAsking, entry.past.isEmpty else { continue }
         entries[key]?.isAsking = true
         entries[key]?.due = uptime + entry.run.plan.analysis.interval
         due.append((key, entry.run.scope))
@@ -69,14 +89,94 @@ final class JudgeBoard: Sendable {
   /// Takes the answers of one round in.
   /// - Returns: whether a check fails now.
   func record(_ answers: LookAnswers, for rollout: ObjectKey, at now: Date) -> Bool {
-    entries.withLock { entries in
-      guard var entry = entries.removeValue(forKey: rollout) else { return false }
+    change(rollout) { entry in
       entry.judge.record(
         answers, at: now, traffic: entry.run.traffic, writtenAt: entry.run.writtenAt, verifiedAt: entry.run.verifiedAt)
       entry.isAsked = true
       entry.isAsking = false
+    }
+  }
+
+  // MARK: - Queries of the teams' own
+
+  /// The rounds of queries that are due; one that is slow holds up neither other runs nor the checks of the mesh.
+  func takeDueQueries(uptime: Duration, now: Date) -> [(rollout: ObjectKey, run: String, round: QueryRound)] {
+    entries.withLock { entries in
+      var due: [(ObjectKey, String, QueryRound)] = []
+      for key in entries.keys.sorted() {
+        guard let entry = entries[key], entry.queriesDue <= uptime, !entry.isAskingQueries, entry.past.isEmpty,
+          let round = entry.judge.round(
+            entry.run.queries, now: now, traffic: entry.run.traffic, writtenAt: entry.run.writtenAt,
+            verifiedAt: entry.run.verifiedAt)
+        else { continue }
+        entries[key]?.isAskingQueries = true
+        entries[key]?.queriesDue = uptime + entry.run.plan.analysis.interval
+        due.append((key, entry.run.name, round))
+      }
+      return due
+    }
+  }
+
+  /// Takes the values of a round in, unless they speak of traffic that is no more.
+  /// - Returns: whether a check fails now.
+  func record(
+    _ values: [QueryQuestion: Measured<Double>], of round: QueryRound, run: String, for rollout: ObjectKey
+  ) -> Bool {
+    change(rollout) { entry in
+      guard entry.run.name == run else { return }
+      entry.isAskingQueries = false
+      guard round.verifiedAt == nil ? entry.run.writtenAt == nil : round.verifiedAt == entry.run.verifiedAt else {
+        return
+      }
+      entry.judge.record(values, of: round)
+    }
+  }
+
+  // MARK: - What another process had measured
+
+  /// The runs whose past is to be read again.
+  func takePasts(uptime: Duration) -> [(rollout: ObjectKey, run: JudgedRun, past: [TrafficSpan])] {
+    entries.withLock { entries in
+      var due: [(ObjectKey, JudgedRun, [TrafficSpan])] = []
+      for key in entries.keys.sorted() {
+        guard let entry = entries[key], entry.due <= uptime, !entry.isAsking, !entry.past.isEmpty else { continue }
+        entries[key]?.isAsking = true
+        entries[key]?.due = uptime + entry.run.plan.analysis.interval
+        due.append((key, entry.run, entry.past))
+      }
+      return due
+    }
+  }
+
+  /// Takes in what was read again.
+  /// - Parameter judge: `nil` where it cannot be read now.
+  /// - Returns: whether it is to be read once more.
+  func record(past judge: RunJudge?, run: String, for rollout: ObjectKey) -> Bool {
+    var again = false
+    _ = change(rollout) { entry in
+      guard entry.run.name == run else { return }
+      entry.isAsking = false
+      if let judge {
+        entry.judge = judge
+        entry.isAsked = true
+        entry.past = []
+        entry.due = .zero
+      } else {
+        entry.failures += 1
+        again = entry.failures < Self.maxFailures
+        if !again { entry.past = [] }
+      }
+    }
+    return again
+  }
+
+  private func change(_ rollout: ObjectKey, _ body: (inout Entry) -> Void) -> Bool {
+    entries.withLock { entries in
+      // Taken out, so that the judge is changed in place.
+      guard var entry = entries.removeValue(forKey: rollout) else { return false }
+      body(&entry)
       entries[rollout] = entry
-      return entry.judge.latest.checks.contains { $0.verdict == .fail }
+      return entry.judge.latest.checks.contains { $0.verdict == .fail && !$0.isDryRun }
     }
   }
 }

@@ -25,6 +25,16 @@ struct LookAnswers: Sendable {
   var answers: [Question: Answer] = [:]
 }
 
+extension LookAnswers.Question {
+  /// What Prometheus is asked; `nil` where no series can belong to these runs.
+  func text(_ metrics: IstioMetrics, _ scopes: [MetricsScope]) -> String? {
+    switch kind {
+    case .requests: metrics.requestQuery(scopes, view: view, reading: .counters)
+    case .latency: metrics.latencyQuery(scopes, view: view, reading: .counters)
+    }
+  }
+}
+
 /// Judges one run, look after look: counts what each track did since the look before, and feeds the checks with it.
 ///
 /// A look counts only when all of it lies after the traffic was verified. Every objective is judged twice, from the
@@ -39,9 +49,18 @@ struct RunJudge: Sendable {
   /// When each question was last answered: what grew since then is what the next answer adds.
   private var answeredAt: [LookAnswers.Question: Date] = [:]
   private(set) var latest = Measurements(baseline: .missing("nothing has been measured yet"))
+  private var queries: QueryJudge
+  /// What each of the mesh's questions asks, for the evidence.
+  private let questions: [LookAnswers.Question: String]
+  private let names: [String]
+  private let budget: Double
+  private var mesh: Measurements.Baseline = .missing("nothing has been measured yet")
+  /// When the first look that counts began, and the last one ended.
+  private var watched: ClosedRange<Date>?
 
   private struct Objective: Sendable {
     var name: String
+    var isDryRun: Bool
     var check: Check
   }
 
@@ -54,9 +73,17 @@ struct RunJudge: Sendable {
   init(plan: Plan, scope: MetricsScope, metrics: IstioMetrics = IstioMetrics()) {
     self.scope = scope
     self.metrics = metrics
+    names = plan.analysis.slos.map(\.name)
+    budget = plan.analysis.falseAbortRisk.fraction
     objectives = plan.analysis.slos.compactMap { slo in
-      Self.check(of: slo, plan.analysis).map { Objective(name: slo.name, check: $0) }
+      Self.check(of: slo, plan.analysis)
+        .map { Objective(name: slo.name, isDryRun: slo.mode == .dryRun, check: $0) }
     }
+    queries = QueryJudge(plan.analysis)
+    questions = Dictionary(
+      uniqueKeysWithValues: LookAnswers.Question.all.compactMap { question in
+        question.text(metrics, [scope]).map { (question, $0) }
+      })
   }
 
   private static func check(of slo: SLO, _ analysis: PlanAnalysis) -> Check? {
@@ -102,11 +129,36 @@ struct RunJudge: Sendable {
     // What began before the traffic was verified is discarded, also where an answer in between failed. A canary that
     // nothing reaches is not judged: stable's numbers alone say nothing of it.
     if let verifiedAt, traffic.reachesCanary {
-      feed(increases.filter { $0.value.value == nil || answeredAt[$0.key] ?? .distantPast >= verifiedAt }, traffic)
+      let whole = increases.filter { $0.value.value == nil || answeredAt[$0.key] ?? .distantPast >= verifiedAt }
+      feed(whole, traffic)
+      if whole.contains(where: { $0.value.value != nil }) {
+        watched = min(watched?.lowerBound ?? verifiedAt, now)...now
+      }
+      queries.count(whole[LookAnswers.Question(view: .callee, kind: .requests)], since: verifiedAt)
     }
     for (question, increase) in increases where increase.isAnswer { answeredAt[question] = now }
+    mesh = baseline(look)
+    conclude()
+  }
+
+  /// The team's own queries that are due.
+  func round(
+    _ setting: QuerySetting, now: Date, traffic: TrafficTarget, writtenAt: Date?, verifiedAt: Date?
+  ) -> QueryRound? {
+    queries.round(setting, now: now, traffic: traffic, writtenAt: writtenAt, verifiedAt: verifiedAt)
+  }
+
+  /// Takes the values of a team's own queries in; they come at times of their own.
+  mutating func record(_ values: [QueryQuestion: Measured<Double>], of round: QueryRound) {
+    queries.record(values, of: round)
+    conclude()
+  }
+
+  private mutating func conclude() {
+    let reports = objectives.map(report) + queries.reports
     latest = Measurements(
-      checks: objectives.map(report), share: share.observed, baseline: baseline(look))
+      checks: names.compactMap { name in reports.first { $0.name == name } }, share: share.observed,
+      baseline: mesh == .present ? queries.baseline : mesh)
   }
 
   // MARK: - Counting
@@ -201,18 +253,24 @@ struct RunJudge: Sendable {
   // MARK: - Reporting
 
   private func report(_ objective: Objective) -> CheckReport {
-    let found =
-      switch objective.check {
-      case .errors(let check): check.judgement()
-      case .latency(let check): check.judgement()
-      }
-    guard let (place, judgement) = found else {
+    let found: (Int, Judgement)?
+    let kind: LookAnswers.Question.Kind
+    switch objective.check {
+    case .errors(let check): (found, kind) = (check.judgement(), .requests)
+    case .latency(let check): (found, kind) = (check.judgement(), .latency)
+    }
+    guard let (place, found) = found else {
       return CheckReport(name: objective.name, verdict: .unknown, message: "nothing is measured")
     }
+    let view = MetricsView.allCases[place]
+    var judgement = found
+    judgement.evidence.window = watched.map { $0.upperBound.timeIntervalSince($0.lowerBound) }
+    judgement.evidence.queries = [questions[LookAnswers.Question(view: view, kind: kind)]].compactMap { $0 }
+    judgement.evidence.budget = objective.isDryRun ? nil : budget
     return CheckReport(
       name: objective.name, verdict: judgement.verdict,
-      message: "\(judgement.evidence.sentence) (\(MetricsView.allCases[place].rawValue)s' metrics)",
-      judgement: judgement)
+      message: "\(judgement.evidence.sentence) (\(view.rawValue)s' metrics)", judgement: judgement,
+      isDryRun: objective.isDryRun)
   }
 
   /// Each query that the plan needs must have series of the stable track.

@@ -163,7 +163,8 @@ extension CheckRecord {
   init(_ report: CheckReport, now: Date) {
     let evidence = report.judgement?.evidence
     self.init(
-      name: report.name, verdict: CheckRecord.Verdict(rawValue: report.verdict.rawValue) ?? .unknown,
+      name: report.name, mode: report.isDryRun ? .dryRun : nil,
+      verdict: CheckRecord.Verdict(rawValue: report.verdict.rawValue) ?? .unknown,
       finding: report.judgement?.finding.rawValue, message: report.message, at: MicroTime(now),
       evidence: evidence.map(EvidenceRecord.init))
   }
@@ -172,11 +173,14 @@ extension CheckRecord {
 extension EvidenceRecord {
   init(_ evidence: Evidence) {
     self.init(
-      property: evidence.property, canary: Track(evidence.canary), stable: Track(evidence.stable),
+      property: evidence.property, canary: Track(evidence.canary, evidence.values.map(\.canary)),
+      stable: Track(evidence.stable, evidence.values.map(\.stable)),
       limit: Self.text(evidence.limit), ratioLower: Self.text(evidence.ratioLower),
       ratioUpper: Self.text(evidence.ratioUpper), eValue: Self.text(evidence.comparisonEValue),
       threshold: Self.text(evidence.comparisonThreshold), limitEValue: Self.text(evidence.limitEValue),
-      limitThreshold: Self.text(evidence.limitThreshold), risk: Self.text(evidence.risk),
+      limitThreshold: Self.text(evidence.limitThreshold), risk: evidence.values == nil ? Self.text(evidence.risk) : nil,
+      budget: Self.text(evidence.budget),
+      ratio: Self.text(evidence.values?.ratio), wanted: evidence.values?.wanted,
       window: evidence.window.map { Duration.seconds($0).text },
       queries: evidence.queries.isEmpty ? nil : evidence.queries, notes: evidence.notes.isEmpty ? nil : evidence.notes)
   }
@@ -185,7 +189,12 @@ extension EvidenceRecord {
 }
 
 extension EvidenceRecord.Track {
-  init(_ track: Evidence.Track) {
+  /// - Parameter value: of a query, which has no counts; `nil` of what is counted.
+  init(_ track: Evidence.Track, _ value: Double??) {
+    if let value {
+      self.init(value: EvidenceRecord.text(value))
+      return
+    }
     self.init(
       requests: EvidenceRecord.text(track.counts.requests), bad: EvidenceRecord.text(track.counts.bad),
       lower: EvidenceRecord.text(track.interval.lower), upper: EvidenceRecord.text(track.interval.upper))

@@ -48,6 +48,35 @@ enum Timeline {
     return timeline + [record]
   }
 
+  /// When which traffic was verified, as far as the run has come; empty once it is being aborted.
+  static func verified(_ timeline: [StepRecord], run: RunState, plan: Plan, now: Date) -> [TrafficSpan] {
+    switch run.stage {
+    case .starting, .aborting, .finished: return []
+    case .step, .promoting: break
+    }
+    var spans: [TrafficSpan] = []
+    for record in timeline {
+      let traffic: TrafficTarget
+      switch record.kind {
+      case .step:
+        guard let step = record.step, plan.steps.indices.contains(step - 1) else { continue }
+        traffic = plan.steps[step - 1].traffic
+      case .promotion: traffic = .allToCanary
+      case .start, .abort: continue
+      }
+      // A step that keeps the traffic before it is not verified again.
+      let from = record.verifiedAt ?? (spans.last?.traffic == traffic ? record.startedAt : nil)
+      guard let from, traffic.reachesCanary, record.finishedAt != nil || run.verifiedAt != nil else { continue }
+      let until = record.finishedAt?.date ?? now
+      if let last = spans.indices.last, spans[last].traffic == traffic, record.verifiedAt == nil {
+        spans[last].until = until
+      } else {
+        spans.append(TrafficSpan(traffic: traffic, from: from.date, until: until))
+      }
+    }
+    return spans
+  }
+
   private static func close(
     _ record: inout StepRecord, before: RunState?, after: RunState, checks: [CheckRecord], now: Date
   ) {

@@ -29,11 +29,14 @@ extension PlanReader {
     if let errorRate = spec.errorRate {
       let max = percent(errorRate.max, field + ".errorRate.max", in: Self.rates)
       return SLO(
-        name: spec.name, objective: .errorRate(max: max, comparison: comparison(spec.compare, field + ".compare")))
+        name: spec.name, mode: spec.mode ?? Defaults.mode,
+        objective: .errorRate(max: max, comparison: comparison(spec.compare, field + ".compare")))
     }
     if let latency = spec.latency { return self.latency(latency, spec, field) }
     guard let query = spec.query else { return nil }
-    return SLO(name: spec.name, objective: .query(self.query(query, spec, field)))
+    return self.query(query, spec, field).map {
+      SLO(name: spec.name, mode: spec.mode ?? Defaults.mode, objective: .query($0))
+    }
   }
 
   private mutating func latency(_ latency: LatencySpec, _ spec: SLOSpec, _ field: String) -> SLO? {
@@ -46,7 +49,11 @@ extension PlanReader {
     let max = duration(
       latency.max, or: latency.max, field + ".latency.max", in: .milliseconds(1) ... .seconds(600))
     let comparison = comparison(spec.compare, field + ".compare")
-    return quantile.map { SLO(name: spec.name, objective: .latency(quantile: $0, max: max, comparison: comparison)) }
+    return quantile.map {
+      SLO(
+        name: spec.name, mode: spec.mode ?? Defaults.mode,
+        objective: .latency(quantile: $0, max: max, comparison: comparison))
+    }
   }
 
   /// How a built-in check compares with stable.
@@ -74,44 +81,41 @@ extension PlanReader {
     return SLO.Comparison(ratio: ratio, margin: margin)
   }
 
-  private mutating func query(_ text: String, _ spec: SLOSpec, _ field: String) -> SLO.Query {
+  private mutating func query(_ text: String, _ spec: SLOSpec, _ field: String) -> SLO.Query? {
     let compare = spec.compare
     if compare?.margin != nil {
       report(field + ".compare.margin", found: "a value with a query", wanted: "difference, in the unit of the query")
     }
-    let query = SLO.Query(
-      text: text, value: bounds(spec.value, field + ".value"), ratio: bounds(compare?.ratio, field + ".compare.ratio"),
-      difference: bounds(compare?.difference, field + ".compare.difference"))
-    let compares = query.ratio != nil || query.difference != nil
+    let value = bounds(spec.value, field + ".value")
+    let ratio = bounds(compare?.ratio, field + ".compare.ratio")
+    let difference = bounds(compare?.difference, field + ".compare.difference")
+    let compares = ratio != nil || difference != nil
     if spec.value == nil, compare?.ratio == nil, compare?.difference == nil {
       report(field, found: "a query without bounds", wanted: "value, compare.ratio or compare.difference")
     }
     if compare?.against == ComparedTrack.none, compares {
       report(field + ".compare.against", found: "None beside a comparison", wanted: "Stable, or value instead")
     }
-    variables(of: text, compares: compares, field + ".query")
-    return query
+    guard let expression = expression(text, field + ".query") else { return nil }
+    if compares, !expression.variables.contains(where: \.differsBetweenTracks) {
+      report(
+        field + ".query", found: "a query that is the same for both tracks",
+        wanted: "a variable that tells them apart: $(pods), $(service) or $(hash)")
+    }
+    return SLO.Query(expression: expression, value: value, ratio: ratio, difference: difference)
   }
 
-  private mutating func variables(of text: String, compares: Bool, _ field: String) {
-    let known = QueryVariable.allCases.map { "$(\($0.rawValue))" }.joined(separator: ", ")
-    if text.allSatisfy(\.isWhitespace) || text.utf8.count > 4096 {
+  private mutating func expression(_ text: String, _ field: String) -> PromQLQuery? {
+    guard text.utf8.count <= 4096, !text.allSatisfy(\.isWhitespace) else {
       report(
         field, found: text.isEmpty ? "nothing" : "\(text.utf8.count) bytes", wanted: "PromQL of at most 4096 bytes")
-      return
+      return nil
     }
-    guard let names = VariableText.names(in: text) else {
-      report(field, found: "$( without )", wanted: "a variable such as $(pods); known are \(known)")
-      return
-    }
-    for name in names where QueryVariable(rawValue: name) == nil {
-      report(field, found: "$(\(name))", wanted: "one of \(known)")
-    }
-    let tellsTracks = names.compactMap(QueryVariable.init).contains(where: \.differsBetweenTracks)
-    if compares, !tellsTracks {
-      report(
-        field, found: "a query that is the same for both tracks",
-        wanted: "a variable that tells them apart: $(pods), $(service) or $(hash)")
+    do throws(QueryProblem) {
+      return try PromQLQuery(parsing: text)
+    } catch {
+      report(field, found: "\(error.found) at character \(error.position)", wanted: error.wanted)
+      return nil
     }
   }
 }

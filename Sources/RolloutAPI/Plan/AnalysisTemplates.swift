@@ -107,7 +107,7 @@ extension SLOSpec {
     func fill(_ text: String) -> String { VariableText.fill(text, with: values) }
     func fill(_ bounds: BoundsSpec) -> BoundsSpec { BoundsSpec(min: bounds.min.map(fill), max: bounds.max.map(fill)) }
     return SLOSpec(
-      name: name, errorRate: errorRate.map { ErrorRateSpec(max: fill($0.max)) },
+      name: name, mode: mode, errorRate: errorRate.map { ErrorRateSpec(max: fill($0.max)) },
       latency: latency.map { LatencySpec(quantile: fill($0.quantile), max: fill($0.max)) },
       query: query.map(fill), value: value.map(fill),
       compare: compare.map {

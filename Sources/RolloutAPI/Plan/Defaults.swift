@@ -18,6 +18,7 @@ public enum Defaults {
   public static let minRequests = 50
   public static let falseAbortRisk = "0.1%"
   public static let against = ComparedTrack.stable
+  public static let mode = CheckMode.enforce
   public static let templateKind = TemplateReference.Kind.analysisTemplate
   public static let stickyMaxAge = "24h"
   public static let pathType = PathMatch.Kind.pathPrefix

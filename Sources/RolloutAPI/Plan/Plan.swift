@@ -119,12 +119,17 @@ public struct PlanAnalysis: Sendable, Hashable {
 
   /// Each check's equal part of the risk, as a probability (by the union bound the parts add up to no more than the
   /// whole).
-  public var riskPerCheck: Double { falseAbortRisk.fraction / Double(max(1, slos.count)) }
+  public var riskPerCheck: Double { falseAbortRisk.fraction / Double(max(1, binding.count)) }
+
+  /// The objectives that decide; the others only report.
+  public var binding: [SLO] { slos.filter { $0.mode == .enforce } }
 }
 
 /// One objective.
 public struct SLO: Sendable, Hashable {
   public let name: String
+  /// Whether it decides, or only reports.
+  public let mode: CheckMode
   public let objective: Objective
 
   public enum Objective: Sendable, Hashable {
@@ -142,8 +147,8 @@ public struct SLO: Sendable, Hashable {
   }
 
   public struct Query: Sendable, Hashable {
-    /// PromQL with `$(…)` variables.
-    public let text: String
+    /// With `$(…)` variables.
+    public let expression: PromQLQuery
     /// The canary's value.
     public let value: Bounds?
     /// Canary divided by stable, and canary less stable.

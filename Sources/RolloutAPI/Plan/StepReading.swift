@@ -103,10 +103,11 @@ extension PlanReader {
   /// A step that judges by nothing would let everything pass.
   mutating func checksExist(_ steps: [PlanStep], _ analysis: PlanAnalysis) {
     // With a problem in the SLOs themselves that one is enough.
-    guard analysis.slos.isEmpty, !problems.contains(where: { $0.field.hasPrefix("spec.analysis") }) else { return }
+    guard analysis.binding.isEmpty, !problems.contains(where: { $0.field.hasPrefix("spec.analysis") }) else { return }
     for (index, step) in steps.enumerated() where step.analyze != nil {
       report(
-        "spec.steps[\(index)].analyze", found: "no SLO to judge by",
+        "spec.steps[\(index)].analyze",
+        found: analysis.slos.isEmpty ? "no SLO to judge by" : "only SLOs with mode DryRun, which decide nothing",
         wanted: "at least one in spec.analysis.slos or spec.analysis.templates, or pause with a duration instead")
     }
   }

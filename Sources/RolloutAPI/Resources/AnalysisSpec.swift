@@ -36,6 +36,8 @@ public enum UndecidedAction: String, Codable, Sendable, Hashable, CaseIterable {
 /// One objective: exactly one of error rate, latency and query.
 public struct SLOSpec: Codable, Sendable, Hashable {
   public var name: String
+  /// `Enforce` where absent.
+  public var mode: CheckMode?
   public var errorRate: ErrorRateSpec?
   public var latency: LatencySpec?
   /// PromQL with the variables `$(pods)`, `$(window)`, `$(namespace)` …, evaluated for each track.
@@ -46,16 +48,25 @@ public struct SLOSpec: Codable, Sendable, Hashable {
   public var compare: CompareSpec?
 
   public init(
-    name: String, errorRate: ErrorRateSpec? = nil, latency: LatencySpec? = nil, query: String? = nil,
-    value: BoundsSpec? = nil, compare: CompareSpec? = nil
+    name: String, mode: CheckMode? = nil, errorRate: ErrorRateSpec? = nil, latency: LatencySpec? = nil,
+    query: String? = nil, value: BoundsSpec? = nil, compare: CompareSpec? = nil
   ) {
     self.name = name
+    self.mode = mode
     self.errorRate = errorRate
     self.latency = latency
     self.query = query
     self.value = value
     self.compare = compare
   }
+}
+
+/// What a check may do.
+public enum CheckMode: String, Codable, Sendable, Hashable, CaseIterable {
+  /// Its failure aborts, and without its pass nothing goes on.
+  case enforce = "Enforce"
+  /// It is measured and reported, and decides nothing.
+  case dryRun = "DryRun"
 }
 
 public struct ErrorRateSpec: Codable, Sendable, Hashable {

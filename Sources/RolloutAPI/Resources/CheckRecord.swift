@@ -12,6 +12,8 @@ public struct CheckRecord: Codable, Sendable, Hashable {
   }
 
   public var name: String
+  /// Absent where the check decides.
+  public var mode: CheckMode?
   public var verdict: Verdict
   /// What was found in one word, as `WorseThanStable` or `TooFewRequests`.
   public var finding: String?
@@ -21,10 +23,12 @@ public struct CheckRecord: Codable, Sendable, Hashable {
   public var evidence: EvidenceRecord?
 
   public init(
-    name: String, verdict: Verdict, finding: String? = nil, message: String? = nil, at: MicroTime? = nil,
+    name: String, mode: CheckMode? = nil, verdict: Verdict, finding: String? = nil, message: String? = nil,
+    at: MicroTime? = nil,
     evidence: EvidenceRecord? = nil
   ) {
     self.name = name
+    self.mode = mode
     self.verdict = verdict
     self.finding = finding
     self.message = message
@@ -74,6 +78,12 @@ public struct EvidenceRecord: Codable, Sendable, Hashable {
   public var limitThreshold: String?
   /// The probability that the check ever fails a good canary.
   public var risk: String?
+  /// The same of all checks of the run together, of which ``risk`` is this one's share.
+  public var budget: String?
+  /// Of a query: the canary's value divided by stable's.
+  public var ratio: String?
+  /// Of a query: what it must keep, for people.
+  public var wanted: String?
   /// How long was watched, as `2m30s`.
   public var window: String?
   public var queries: [String]?
@@ -82,7 +92,8 @@ public struct EvidenceRecord: Codable, Sendable, Hashable {
   public init(
     property: String? = nil, canary: Track? = nil, stable: Track? = nil, limit: String? = nil,
     ratioLower: String? = nil, ratioUpper: String? = nil, eValue: String? = nil, threshold: String? = nil,
-    limitEValue: String? = nil, limitThreshold: String? = nil, risk: String? = nil, window: String? = nil,
+    limitEValue: String? = nil, limitThreshold: String? = nil, risk: String? = nil, budget: String? = nil,
+    ratio: String? = nil, wanted: String? = nil, window: String? = nil,
     queries: [String]? = nil, notes: [String]? = nil
   ) {
     self.property = property
@@ -96,6 +107,9 @@ public struct EvidenceRecord: Codable, Sendable, Hashable {
     self.limitEValue = limitEValue
     self.limitThreshold = limitThreshold
     self.risk = risk
+    self.budget = budget
+    self.ratio = ratio
+    self.wanted = wanted
     self.window = window
     self.queries = queries
     self.notes = notes

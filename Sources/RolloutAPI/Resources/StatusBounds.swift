@@ -137,6 +137,7 @@ extension EvidenceRecord {
   fileprivate func bounded() -> EvidenceRecord {
     var copy = self
     copy.property = property?.cut(to: StatusBounds.property)
+    copy.wanted = wanted?.cut(to: StatusBounds.property)
     copy.queries = queries.map { $0.prefix(StatusBounds.queries).map { $0.cut(to: StatusBounds.query) } }
     copy.notes = notes.map { $0.prefix(StatusBounds.notes).map { $0.cut(to: StatusBounds.note) } }
     return copy

@@ -5,6 +5,7 @@ import KubernetesAPI
 import KubernetesClient
 import Logging
 import Operator
+import Prometheus
 import ServiceLifecycle
 
 /// Runs the operator.
@@ -37,6 +38,14 @@ struct ControllerCommand: AsyncParsableCommand {
   @Option(help: "How many Rollouts are reconciled at the same time.")
   var workers = 8
 
+  @Option(
+    help:
+      "The label by which queries in plans are kept to the Rollout's namespace; every selector gets it as a matcher.")
+  var queryNamespaceLabel = "namespace"
+
+  @Flag(help: "Let queries in plans read the metrics of all namespaces.")
+  var allowQueriesOfAllNamespaces = false
+
   @Option(help: "trace, debug, info, notice, warning or error.")
   var logLevel: Logger.Level = .info
 
@@ -46,6 +55,9 @@ struct ControllerCommand: AsyncParsableCommand {
     }
     guard (1...64).contains(workers) else {
       throw ValidationError("--workers: found \(workers), wanted a number from 1 to 64")
+    }
+    guard PromQL.isLabelName(queryNamespaceLabel) else {
+      throw ValidationError("--query-namespace-label: found '\(queryNamespaceLabel)', wanted the name of a label")
     }
   }
 
@@ -62,7 +74,8 @@ struct ControllerCommand: AsyncParsableCommand {
       settings: OperatorSettings(
         prometheusURL: prometheusURL, namespace: namespace,
         lease: ObjectKey(namespace: leaseNamespace ?? settings.namespace, name: "sluice"), identity: identity,
-        gatewayNamespaces: Set(gatewayNamespace), workers: workers),
+        gatewayNamespaces: Set(gatewayNamespace), workers: workers,
+        queryNamespaceLabel: allowQueriesOfAllNamespaces ? nil : queryNamespaceLabel),
       client: client, outbound: outbound, logger: logger)
     logger.info(
       "starting", metadata: ["version": "\(Version.text)", "server": "\(settings.server)", "identity": "\(identity)"])

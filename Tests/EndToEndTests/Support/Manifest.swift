@@ -4,6 +4,9 @@ struct Manifest: Sendable {
   var replicas = 4
   var progressDeadline = 600
   var steps = ["{weight: 20, analyze: {for: 3s}}", "{weight: 50, analyze: {for: 3s}}"]
+  var slos = ["{name: errors, errorRate: {max: 1%}}", "{name: p99, latency: {quantile: \"99\", max: 500ms}}"]
+  /// More members of its analysis, a line each.
+  var analysis: [String] = []
   /// More members of the Rollout's spec, a line each.
   var more: [String] = []
   /// More documents.
@@ -60,8 +63,8 @@ struct Manifest: Sendable {
       analysis:
         interval: 1s
         slos:
-        - {name: errors, errorRate: {max: 1%}}
-        - {name: p99, latency: {quantile: "99", max: 500ms}}
+    \(slos.map { "    - \($0)" }.joined(separator: "\n"))
+    \(analysis.map { "    \($0)" }.joined(separator: "\n"))
     \(more.map { "  \($0)" }.joined(separator: "\n"))
     """
   }

@@ -1,0 +1,66 @@
+import Foundation
+import Prometheus
+import RolloutAPI
+import TrafficRouting
+
+/// The looks that a process before this one made, asked of Prometheus again: measurements live in memory, and the times
+/// at which the traffic was verified stand in the run's timeline.
+enum PastLooks {
+  /// More looks than this are made at larger intervals.
+  static let maxLooks = 720
+  /// Looks of one query, which bounds its answer.
+  static let looksPerQuery = 40
+
+  /// The values of one question over time, by milliseconds since 1970.
+  typealias Values = [Int: [MetricSeries]]
+
+  /// The time between two looks: the plan's interval, or longer where there would be too many.
+  static func step(_ past: [TrafficSpan], interval: Duration) -> Duration {
+    let seconds = past.reduce(0.0) { $0 + $1.until.timeIntervalSince($1.from) }
+    return max(interval, .seconds((seconds / Double(maxLooks)).rounded(.up)))
+  }
+
+  /// The times of a span's looks, in pieces that one query covers each. The first time is the span's beginning.
+  static func times(_ span: TrafficSpan, step: Duration) -> [[Date]] {
+    let seconds = step / .seconds(1)
+    let count = Int((max(0, span.until.timeIntervalSince(span.from)) / seconds).rounded(.down)) + 1
+    let times = (0..<count).map { span.from.addingTimeInterval(Double($0) * seconds) }
+    return stride(from: 0, to: count, by: looksPerQuery).map { Array(times[$0..<min($0 + looksPerQuery, count)]) }
+  }
+
+  static func milliseconds(_ time: Date) -> Int { Int((time.timeIntervalSince1970 * 1000).rounded()) }
+
+  /// The series of a matrix at each of its times.
+  static func values(_ series: [SampleSeries]) -> Values {
+    var values: Values = [:]
+    for one in series {
+      for sample in one.samples {
+        values[milliseconds(sample.time), default: []].append(MetricSeries(labels: one.labels, value: sample.value))
+      }
+    }
+    return values
+  }
+
+  /// Judges a run's past anew.
+  /// - Parameter ask: the values of a question from one time to another; throws where there are none to be had.
+  static func judge(
+    _ run: JudgedRun, _ past: [TrafficSpan], metrics: IstioMetrics,
+    ask: @Sendable (LookAnswers.Question, ClosedRange<Date>, Duration) async throws -> Values
+  ) async throws -> RunJudge {
+    var judge = RunJudge(plan: run.plan, scope: run.scope, metrics: metrics)
+    let step = step(past, interval: run.plan.analysis.interval)
+    for span in past {
+      for times in times(span, step: step) {
+        guard let first = times.first, let last = times.last else { continue }
+        var answers: [LookAnswers.Question: Values] = [:]
+        for question in LookAnswers.Question.all { answers[question] = try await ask(question, first...last, step) }
+        for time in times {
+          var look = LookAnswers()
+          for (question, values) in answers { look.answers[question] = .series(values[milliseconds(time)] ?? []) }
+          judge.record(look, at: time, traffic: span.traffic, writtenAt: span.from, verifiedAt: span.from)
+        }
+      }
+    }
+    return judge
+  }
+}

@@ -1,0 +1,73 @@
+import KubernetesAPI
+import Testing
+
+extension EndToEnd {
+  private static let requests = "istio_requests_total{reporter=\"destination\",pod=~\"$(pods)\""
+  private static let share =
+    "sum(rate(\(requests),response_code=\"200\"}[$(window)])) / sum(rate(\(requests)}[$(window)]))"
+  private static let served = "sum(rate(\(requests),response_code=\"200\"}[$(window)]))"
+
+  private static func shop(_ slos: String..., analysis: [String] = []) -> Manifest {
+    Manifest(slos: slos, analysis: analysis)
+  }
+
+  @Test("a team's own queries promote a good image, and a dry run that fails decides nothing")
+  func ownQueriesPromote() async throws {
+    let manifest = Self.shop(
+      "{name: share, query: '\(Self.share)', value: {min: \"0.98\"}}",
+      "{name: served, query: '\(Self.served)', compare: {ratio: {min: \"0.8\"}}}",
+      "{name: hopeless, mode: DryRun, query: vector(1), value: {min: \"2\"}}")
+    try await Shop.open("query-good", manifest) { shop in
+      try await shop.setImage("v2")
+      try await shop.status(0)
+      #expect(shop.weights.filter { $0 > 0 } == [20, 50, 100])
+      let step = try #require(
+        try await shop.run("v2")[path: ["status", "timeline"]]?.array?.first { $0["kind"]?.string == "Step" })
+      let checks = step["checks"]?.array ?? []
+      #expect(checks.map { $0["verdict"]?.string } == ["Pass", "Pass", "Fail"])
+      #expect(checks.last?["mode"]?.string == "DryRun")
+      let asked = checks.first?[path: ["evidence", "queries"]]?.strings ?? []
+      #expect(asked.count == 1 && asked[0].contains("namespace=\"query-good\""), "\(asked)")
+    }
+  }
+
+  @Test("a template's query rolls a bad image back, and explain says by what")
+  func ownQueryRollsBack() async throws {
+    var manifest = Self.shop(
+      "{name: errors, errorRate: {max: 90%}}",
+      analysis: ["templates: [{name: share, args: [{name: least, value: \"0.98\"}]}]"])
+    manifest.companions = [
+      """
+      apiVersion: sluice.dev/v1alpha1
+      kind: AnalysisTemplate
+      metadata: {name: share}
+      spec:
+        args: [{name: least}]
+        slos: [{name: share, query: '\(Self.share)', value: {min: $(least)}}]
+      """
+    ]
+    try await Shop.open("query-bad", manifest) { shop in
+      try await shop.setImage("v2-errors20")
+      try await shop.status(2)
+      try await expectRejected(shop, "v2-errors20", naming: "share")
+      let explained = try await shop.decide("explain", "checkout", "--queries")
+      #expect(explained.contains("at least 0.98 allowed"), "\(explained)")
+      #expect(explained.contains("namespace=\"query-bad\""), "\(explained)")
+    }
+  }
+
+  @Test("a query for another namespace's metrics sees nothing, and nothing never passes")
+  func queryOfAnotherNamespace() async throws {
+    let spying =
+      "count(istio_requests_total{namespace!=\"query-spy\"} or {__name__=~\"istio.*\",namespace=~\"kube.*|query-good\"})"
+    let manifest = Self.shop(
+      "{name: spy, query: '\(spying)', value: {min: \"0\"}}", analysis: ["deadline: 4s", "onUndecided: Abort"])
+    try await Shop.open("query-spy", manifest) { shop in
+      try await shop.setImage("v2")
+      try await shop.status(2)
+      try await expectRejected(shop, "v2", naming: "spy (Unknown)")
+      let check = try await shop.run("v2")[path: ["status", "checks"]]?[0]
+      #expect(check?["message"]?.string?.contains("no series") == true, "\(String(describing: check))")
+    }
+  }
+}

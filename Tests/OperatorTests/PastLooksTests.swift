@@ -1,0 +1,153 @@
+import CanaryAnalysis
+import Foundation
+import KubernetesAPI
+import RolloutAPI
+import RolloutEngine
+import Testing
+import TrafficRouting
+
+@testable import Operator
+
+/// Counters that grow as a function of time, so that they can be asked for any moment.
+private struct GrowingMesh: Sendable {
+  static let start = Date(timeIntervalSince1970: 1_000_000)
+  var canaryErrors = 0.002
+
+  func series(_ question: LookAnswers.Question, at time: Date) -> [MetricSeries] {
+    guard question.kind == .requests else { return [] }
+    let seconds = (time.timeIntervalSince(Self.start)).rounded()
+    return [(Track.stable, 80.0, 0.002), (.canary, 20.0, canaryErrors)].flatMap { track, rate, errors in
+      [("200", 1 - errors), ("503", errors)].map { code, share in
+        var labels = ["response_code": code, "instance": "node"]
+        switch question.view {
+        case .caller:
+          labels["destination_service_namespace"] = "shop"
+          labels["destination_service_name"] = "web-\(track.rawValue)"
+        case .callee:
+          labels["destination_workload_namespace"] = "shop"
+          labels["pod"] = track == .stable ? "web-s1-aaaaa" : "web-abc-bbbbb"
+        }
+        return MetricSeries(labels: labels, value: (seconds * rate * share).rounded())
+      }
+    }
+  }
+
+  func look(at time: Date) -> LookAnswers {
+    var look = LookAnswers()
+    for question in LookAnswers.Question.all { look.answers[question] = .series(series(question, at: time)) }
+    return look
+  }
+}
+
+@Suite("Evidence that survives a restart") struct PastLooksTests {
+  private let mesh = GrowingMesh()
+  private let start = GrowingMesh.start
+  private let small = TrafficTarget(weight: Weight(20) ?? .none)
+  private let large = TrafficTarget(weight: Weight(50) ?? .none)
+
+  private func run() throws -> JudgedRun {
+    let plan = try plan(slos: [SLOSpec(name: "errors", errorRate: ErrorRateSpec(max: "1%"))])
+    let scope = MetricsScope(
+      namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc")
+    return JudgedRun(
+      name: "web-1", plan: plan, scope: scope,
+      queries: QuerySetting(plan: plan, scope: scope, hashes: [:], step: 0, namespaceLabel: nil), traffic: large)
+  }
+
+  @Test("a judge that reads the past again has the counts and evidence of the one that saw it")
+  func same() async throws {
+    let run = try run()
+    let spans = [
+      TrafficSpan(traffic: small, from: start + 100, until: start + 400),
+      TrafficSpan(traffic: large, from: start + 450, until: start + 1050),
+    ]
+    var live = RunJudge(plan: run.plan, scope: run.scope)
+    for second in stride(from: 90.0, through: 1050, by: 10) {
+      let now = start + second
+      let span = spans.last { $0.from <= now }
+      live.record(
+        mesh.look(at: now), at: now, traffic: span?.traffic ?? .stableOnly, writtenAt: span?.from,
+        verifiedAt: span.flatMap { now <= $0.until ? $0.from : nil })
+    }
+    let mesh = mesh
+    let again = try await PastLooks.judge(run, spans, metrics: IstioMetrics()) { question, times, step in
+      var values: PastLooks.Values = [:]
+      for second in stride(
+        from: times.lowerBound.timeIntervalSince1970, through: times.upperBound.timeIntervalSince1970,
+        by: step / .seconds(1))
+      {
+        let time = Date(timeIntervalSince1970: second)
+        values[PastLooks.milliseconds(time)] = mesh.series(question, at: time)
+      }
+      return values
+    }
+    let (before, after) = (live.latest.checks.first?.judgement, again.latest.checks.first?.judgement)
+    #expect(before?.evidence.canary.counts.requests == 18_000)
+    #expect(after?.evidence.canary == before?.evidence.canary)
+    #expect(after?.evidence.stable == before?.evidence.stable)
+    #expect(after?.evidence.limitEValue == before?.evidence.limitEValue)
+    #expect(after?.evidence.looks == before?.evidence.looks)
+    #expect(again.latest.checks.first?.verdict == .pass)
+  }
+
+  @Test("a long past is read in pieces of bounded size, at larger intervals")
+  func pieces() {
+    let day = TrafficSpan(traffic: small, from: start, until: start + 86_400)
+    let step = PastLooks.step([day], interval: .seconds(10))
+    #expect(step == .seconds(120))
+    let pieces = PastLooks.times(day, step: step)
+    #expect(pieces.allSatisfy { $0.count <= PastLooks.looksPerQuery })
+    #expect(pieces.joined().count == 721)
+    #expect(pieces.last?.last == day.until)
+  }
+
+  @Test("the timeline tells when which traffic was verified; a step that keeps it goes on with the same")
+  func spans() throws {
+    let plan = try Plan(
+      Rollout(
+        metadata: rollout().metadata,
+        spec: RolloutSpec(
+          workloadRef: WorkloadReference(name: "web"), serviceRefs: [ServiceReference(name: "web", port: .int(80))],
+          traffic: TrafficSpec(istio: IstioSpec()),
+          steps: [
+            StepSpec(weight: 20, analyze: AnalyzeSpec(for: "5m")), StepSpec(pause: PauseSpec()),
+            StepSpec(weight: 50, analyze: AnalyzeSpec(for: "5m")),
+          ], analysis: AnalysisSpec(slos: [SLOSpec(name: "errors", errorRate: ErrorRateSpec(max: "1%"))]))))
+    func at(_ second: Double) -> MicroTime { MicroTime(start + second) }
+    let timeline = [
+      StepRecord(kind: .start, startedAt: at(0), finishedAt: at(5)),
+      StepRecord(kind: .step, step: 1, startedAt: at(5), verifiedAt: at(30), finishedAt: at(330)),
+      StepRecord(kind: .step, step: 2, startedAt: at(330), finishedAt: at(900)),
+      StepRecord(kind: .step, step: 3, startedAt: at(900), verifiedAt: at(930)),
+    ]
+    var state = RunState(
+      name: "web-1", revision: "abc", stable: Revision(set: "web-s1", hash: "s1"), demand: 4,
+      stage: .step(2, .analyzing), since: start)
+    state.verifiedAt = start + 930
+    #expect(
+      Timeline.verified(timeline, run: state, plan: plan, now: start + 1000) == [
+        TrafficSpan(traffic: small, from: start + 30, until: start + 900),
+        TrafficSpan(traffic: large, from: start + 930, until: start + 1000),
+      ])
+    state.stage = .aborting(.draining, .person("me"))
+    #expect(Timeline.verified(timeline, run: state, plan: plan, now: start + 1000) == [])
+  }
+
+  @Test("a run with a past is asked for nothing else first; what cannot be read five times is begun anew")
+  func board() throws {
+    let board = JudgeBoard()
+    var run = try run()
+    run.past = [TrafficSpan(traffic: small, from: start, until: start + 60)]
+    let key = ObjectKey(namespace: "shop", name: "web")
+    board.follow(key, run, uptime: .zero)
+    for attempt in 1...5 {
+      let uptime = Duration.seconds(attempt * 60)
+      #expect(board.takeDue(uptime: uptime).isEmpty)
+      #expect(board.takePasts(uptime: uptime).count == 1)
+      #expect(board.takePasts(uptime: uptime).isEmpty, "under way")
+      #expect(board.record(past: nil, run: run.name, for: key) == (attempt < 5))
+    }
+    #expect(board.takePasts(uptime: .seconds(600)).isEmpty)
+    #expect(board.takeDue(uptime: .seconds(600)).count == 1)
+  }
+}
