@@ -26,7 +26,7 @@ extension EndToEnd {
       let checks = step["checks"]?.array ?? []
       #expect(checks.map { $0["verdict"]?.string } == ["Pass", "Pass", "Fail"])
       #expect(checks.last?["mode"]?.string == "DryRun")
-      let asked = checks.first?[path: ["evidence", "queries"]]?.strings ?? []
+      let asked = checks.first?[path: ["evidence", "queries"]]?.array?.compactMap(\.string) ?? []
       #expect(asked.count == 1 && asked[0].contains("namespace=\"query-good\""), "\(asked)")
     }
   }

@@ -16,7 +16,8 @@ struct Manifest: Sendable {
 
   static func image(_ tag: String) -> String { "registry.example/checkout:\(tag)" }
 
-  var text: String { ([service, deployment, rollout] + companions).joined(separator: "\n---\n") }
+  // The Rollout last: what it names is there then.
+  var text: String { ([service, deployment] + companions + [rollout]).joined(separator: "\n---\n") }
 
   var service: String {
     """
