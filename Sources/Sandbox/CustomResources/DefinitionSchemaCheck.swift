@@ -8,6 +8,9 @@ struct DefinitionSchemaCheck {
   static let ruleCostLimit: UInt64 = 10_000_000
   static let totalCostLimit: UInt64 = 100_000_000
 
+  /// The one `anyOf` that may name types, and only beside `x-kubernetes-int-or-string`.
+  private static let integerOrString = [Schema(.integer), Schema(.string)]
+
   private var causes: [Status.Cause] = []
   private var costs: [(field: String, cost: UInt64)] = []
 
@@ -71,7 +74,9 @@ struct DefinitionSchemaCheck {
     }
     for (key, parts) in [("allOf", schema.allOf), ("anyOf", schema.anyOf), ("oneOf", schema.oneOf)] {
       for (index, part) in parts.enumerated() {
-        checkJunctor(part, "\(path).\(key)[\(index)]", allowsTypes: schema.intOrString)
+        checkJunctor(
+          part, "\(path).\(key)[\(index)]",
+          allowsTypes: key == "anyOf" && schema.intOrString && parts == Self.integerOrString)
       }
     }
     if let not = schema.not { checkJunctor(not, "\(path).not", allowsTypes: false) }

@@ -193,6 +193,12 @@ struct DefinitionTests {
         == ["\(place).additionalProperties FieldValueForbidden"])
     #expect(
       fault(["type": "string", "anyOf": [["type": "string"]]]) == ["\(place).anyOf[0].type FieldValueForbidden"])
+    // The one exception, and only word for word.
+    var port: JSON = ["x-kubernetes-int-or-string": true, "anyOf": [["type": "integer"], ["type": "string"]]]
+    #expect(fault(port) == [])
+    port["anyOf"] = [["type": "integer", "minimum": 1], ["type": "string"]]
+    #expect(
+      fault(port) == ["\(place).anyOf[0].type FieldValueForbidden", "\(place).anyOf[1].type FieldValueForbidden"])
     #expect(fault(["type": "string", "$ref": "#/x"]) == ["\(place).$ref FieldValueForbidden"])
     let entry: JSON = ["type": "object", "properties": ["name": ["type": "string"]]]
     var list: JSON = ["type": "array", "x-kubernetes-list-type": "map", "items": entry]
