@@ -59,14 +59,13 @@ let package = Package(
       "Operator",
       [
         "RolloutEngine", "TrafficRouting", "RolloutAPI", "CanaryAnalysis", "KubernetesClient", "KubernetesAPI",
-        "Prometheus", "Notifications", "HTTPTransport", logging, lifecycle,
+        "Prometheus", "Notifications", "HTTPTransport", hummingbird, logging, lifecycle,
       ]),
     .executableTarget(
       name: "sluice",
       dependencies: [
-        "Operator", "Sandbox", "TrafficRouting", "RolloutAPI", "Prometheus", "KubernetesClient", "KubernetesAPI",
-        "HTTPTransport",
-        argumentParser, logging, lifecycle, yams,
+        "Operator", "Sandbox", "TrafficRouting", "RolloutAPI", "KubernetesClient", "KubernetesAPI", "Prometheus",
+        "HTTPTransport", argumentParser, logging, lifecycle, yams,
       ],
       swiftSettings: settings),
     .executableTarget(
@@ -82,7 +81,7 @@ let package = Package(
     tests("PrometheusTests", ["Prometheus", "HTTPTransport", "RolloutAPI"]),
     tests("NotificationsTests", ["Notifications", "RolloutAPI", "KubernetesAPI", "HTTPTransport", logging]),
     tests("SandboxTests", ["Sandbox", "KubernetesAPI", logging, yams], resources: [.copy("Transcripts")]),
-    tests("EndToEndTests", ["sluice", "KubernetesAPI"]),
+    tests("EndToEndTests", ["sluice", "KubernetesAPI", "HTTPTransport"]),
     tests(
       "OperatorTests",
       [

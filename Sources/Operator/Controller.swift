@@ -19,15 +19,21 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
   private let settings: OperatorSettings
   private let client: KubernetesClient
   private let outbound: any Transport
+  private let requests: RequestCounts
   private let logger: Logger
 
   /// - Parameters:
   ///   - client: of the API server.
   ///   - outbound: for Prometheus and webhooks.
-  public init(settings: OperatorSettings, client: KubernetesClient, outbound: any Transport, logger: Logger) {
+  ///   - requests: counts those of the client.
+  public init(
+    settings: OperatorSettings, client: KubernetesClient, outbound: any Transport,
+    requests: RequestCounts = RequestCounts(), logger: Logger
+  ) {
     self.settings = settings
     self.client = client
     self.outbound = outbound
+    self.requests = requests
     self.logger = logger
   }
 
@@ -51,8 +57,9 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
     let judge = Judge(
       board: board, queue: queue, prometheus: PrometheusClient(baseURL: settings.prometheusURL, transport: outbound),
       metrics: IstioMetrics(), time: client.time, logger: logger)
+    let reconciles = ReconcileRecord(time: client.time)
     let workers = WorkerPool(queue, workers: settings.workers, logger: logger) { item in
-      try await reconciler.reconcile(item)
+      try await reconciles.measure { try await reconciler.reconcile(item) }
     }
     let logger = logger
     let elector = LeaderElector(
@@ -69,11 +76,21 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
       }
     }
     fence.set(elector.fence)
+    let page = StatusPage(
+      version: settings.version, watches: watches, reconciles: reconciles, requests: requests,
+      queueDepth: { queue.depth }, isLeading: { fence.timeLeft > .zero })
 
     try await withThrowingTaskGroup(of: Void.self) { group in
       let services: [any ServiceLifecycle.Service] = watches.informers + [events, outbox]
       for service in services { group.addTask { try await service.run() } }
       group.addTask { try await elector.run() }
+      if let address = settings.status {
+        group.addTask {
+          try await StatusServer(page: page, address: address, logger: logger).run()
+          // It ends with the shutdown, before what is under way has been finished; that must not end the rest.
+          while !Task.isCancelled { try? await client.time.sleep(for: .seconds(3600)) }
+        }
+      }
       // Whichever ends first ends the rest: the elector on shutdown, any other by a fault.
       try await group.next()
       group.cancelAll()

@@ -16,10 +16,15 @@ public struct OperatorSettings: Sendable {
   public var workers: Int
   /// The label by which plans' own queries are kept to the Rollout's namespace; `nil` lets them read all namespaces.
   public var queryNamespaceLabel: String?
+  /// Where health, readiness and metrics are served; nowhere where `nil`.
+  public var status: StatusAddress?
+  /// The version of the program, for the metrics.
+  public var version: String
 
   public init(
     prometheusURL: String, namespace: String? = nil, lease: ObjectKey, identity: String,
-    gatewayNamespaces: Set<String> = [], workers: Int = 8, queryNamespaceLabel: String? = "namespace"
+    gatewayNamespaces: Set<String> = [], workers: Int = 8, queryNamespaceLabel: String? = "namespace",
+    status: StatusAddress? = nil, version: String = ""
   ) {
     self.prometheusURL = prometheusURL
     self.namespace = namespace
@@ -28,5 +33,19 @@ public struct OperatorSettings: Sendable {
     self.gatewayNamespaces = gatewayNamespaces
     self.workers = workers
     self.queryNamespaceLabel = queryNamespaceLabel
+    self.status = status
+    self.version = version
+  }
+}
+
+/// An address to listen on.
+public struct StatusAddress: Sendable, Hashable {
+  /// `0.0.0.0` for all IPv4 addresses, `::` for all of both families.
+  public var host: String
+  public var port: Int
+
+  public init(host: String = "0.0.0.0", port: Int) {
+    self.host = host
+    self.port = port
   }
 }

@@ -60,6 +60,17 @@ struct Watches: Sendable {
     for type in Self.needed { try await caches[type]?.waitUntilSynced() }
   }
 
+  /// Those of the needed resources that have not been listed yet.
+  var unsynced: [ResourceType] { Self.needed.filter { caches[$0]?.isSynced != true } }
+
+  /// Whether each resource that is watched is up to date as far as is known.
+  var states: [(type: ResourceType, isUp: Bool)] {
+    (Self.needed + Self.others).map { type in
+      let cache = caches[type]
+      return (type, cache?.isSynced == true && cache?.problem == nil)
+    }
+  }
+
   func addAll(to queue: WorkQueue<ObjectKey>) {
     for rollout in view.all(.rollouts) { queue.add(rollout.objectKey, reason: "start") }
   }

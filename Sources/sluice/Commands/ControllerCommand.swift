@@ -46,6 +46,12 @@ struct ControllerCommand: AsyncParsableCommand {
   @Flag(help: "Let queries in plans read the metrics of all namespaces.")
   var allowQueriesOfAllNamespaces = false
 
+  @Option(help: "The port of /healthz, /readyz and /metrics; none is opened where absent.")
+  var statusPort: Int?
+
+  @Option(help: "The address that --status-port is opened on; :: for IPv6 too.")
+  var statusAddress = "0.0.0.0"
+
   @Option(help: "trace, debug, info, notice, warning or error.")
   var logLevel: Logger.Level = .info
 
@@ -59,6 +65,9 @@ struct ControllerCommand: AsyncParsableCommand {
     guard PromQL.isLabelName(queryNamespaceLabel) else {
       throw ValidationError("--query-namespace-label: found '\(queryNamespaceLabel)', wanted the name of a label")
     }
+    if let statusPort, !(1...65535).contains(statusPort) {
+      throw ValidationError("--status-port: found \(statusPort), wanted a port from 1 to 65535")
+    }
   }
 
   func run() async throws {
@@ -68,15 +77,17 @@ struct ControllerCommand: AsyncParsableCommand {
     let agent = "sluice/\(Version.text)"
     let transport = try CurlTransport(settings.transportConfiguration(userAgent: agent))
     let outbound = try CurlTransport(TransportConfiguration(proxy: .environment(), userAgent: agent))
-    let client = KubernetesClient(settings, transport: transport, logger: logger)
+    let requests = RequestCounts()
+    let client = KubernetesClient(settings, transport: requests.counting(transport), logger: logger)
     let identity = "\(ProcessInfo.processInfo.hostName)_\(UUID().uuidString.prefix(8))"
     let controller = Controller(
       settings: OperatorSettings(
         prometheusURL: prometheusURL, namespace: namespace,
         lease: ObjectKey(namespace: leaseNamespace ?? settings.namespace, name: "sluice"), identity: identity,
         gatewayNamespaces: Set(gatewayNamespace), workers: workers,
-        queryNamespaceLabel: allowQueriesOfAllNamespaces ? nil : queryNamespaceLabel),
-      client: client, outbound: outbound, logger: logger)
+        queryNamespaceLabel: allowQueriesOfAllNamespaces ? nil : queryNamespaceLabel,
+        status: statusPort.map { StatusAddress(host: statusAddress, port: $0) }, version: Version.text),
+      client: client, outbound: outbound, requests: requests, logger: logger)
     logger.info(
       "starting", metadata: ["version": "\(Version.text)", "server": "\(settings.server)", "identity": "\(identity)"])
     let group = ServiceGroup(
