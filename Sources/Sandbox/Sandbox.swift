@@ -19,27 +19,30 @@ public struct Sandbox: ServiceLifecycle.Service {
 
   private let port: Int
   private let metricsPort: Int
+  private let auditLog: URL?
   private let logger: Logger
   private let onReady: @Sendable (Addresses) async throws -> Void
 
   /// - Parameters:
   ///   - port: of the API; 0 for one that is free. All ports are on the loopback address.
   ///   - metricsPort: where `/metrics` is served; 0 for one that is free.
+  ///   - auditLog: a file that gets a line for each request to a resource.
   ///   - onReady: called once both answer; what it throws ends the sandbox.
   public init(
-    port: Int = 0, metricsPort: Int = 0, logger: Logger = Logger(label: "sandbox"),
+    port: Int = 0, metricsPort: Int = 0, auditLog: URL? = nil, logger: Logger = Logger(label: "sandbox"),
     onReady: @escaping @Sendable (Addresses) async throws -> Void = { _ in }
   ) {
     self.port = port
     self.metricsPort = metricsPort
+    self.auditLog = auditLog
     self.logger = logger
     self.onReady = onReady
   }
 
   /// Runs until it is cancelled or its service group shuts down.
-  /// - Throws: where an address is taken, and what `onReady` throws.
+  /// - Throws: where an address is taken or the audit log cannot be written, and what `onReady` throws.
   public func run() async throws {
-    let server = APIServer()
+    let server = APIServer(audit: try auditLog.map(AuditLog.init(file:)))
     try MeshDefinitions.install(in: InProcessAccess(server))
     // A Service of which nothing is said has callers too, so that a team's own manifests come alive.
     let mesh = SimulatedMesh(settings: MeshSettings(defaultRate: 200))
@@ -47,7 +50,7 @@ public struct Sandbox: ServiceLifecycle.Service {
     let cluster = SandboxCluster(
       server: server, behaviour: ApplicationBehaviours(), port: port, logger: logger,
       onListening: { _ = tell.yield(.api($0)) })
-    let metrics = metricsApplication(mesh) { _ = tell.yield(.metrics($0)) }
+    let metrics = mesh.metricsServer(port: metricsPort, logger: logger) { _ = tell.yield(.metrics($0)) }
 
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await cluster.run() }
@@ -73,20 +76,6 @@ public struct Sandbox: ServiceLifecycle.Service {
   private enum Port: Sendable {
     case api(Int)
     case metrics(Int)
-  }
-
-  private func metricsApplication(
-    _ mesh: SimulatedMesh, onListening: @escaping @Sendable (Int) -> Void
-  ) -> some ApplicationProtocol {
-    let router = Router()
-    router.get("/metrics") { _, _ in
-      Response(
-        status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-        body: ResponseBody(byteBuffer: ByteBuffer(string: mesh.exposition())))
-    }
-    return Application(
-      router: router, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: metricsPort)),
-      onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) }, logger: logger)
   }
 }
 

@@ -22,16 +22,19 @@ final class APIServer: Sendable {
   let clock: SandboxClock
   let tokens = Tokens()
   let openAPIDocuments = OpenAPIDocuments()
+  private let audit: AuditLog?
   private let generator: Mutex<any RandomNumberGenerator & Sendable>
 
   /// - Parameters:
   ///   - clock: what time it is; virtual in simulations.
+  ///   - audit: keeps what was asked for.
   ///   - random: where uids and the ends of generated names come from.
   init(
-    clock: SandboxClock = .system, historyLimit: Int = 10_000,
+    clock: SandboxClock = .system, historyLimit: Int = 10_000, audit: AuditLog? = nil,
     random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
   ) {
     self.clock = clock
+    self.audit = audit
     store = Store(historyLimit: historyLimit)
     kinds = Kinds()
     generator = Mutex(random)
@@ -57,7 +60,16 @@ final class APIServer: Sendable {
       try authorize(path: request.path, user, store.state)
       return try discovery(request, segments)
     case .resource(let target):
-      return try resource(request, target, user)
+      guard let audit else { return try resource(request, target, user) }
+      let verb = Self.verb(of: request, target)
+      do throws(Status) {
+        let response = try resource(request, target, user)
+        audit.write(verb, target, by: user, status: response.status, at: now)
+        return response
+      } catch {
+        audit.write(verb, target, by: user, status: error.code ?? 500, at: now)
+        throw error
+      }
     }
   }
 

@@ -135,18 +135,21 @@ extension APIServer {
   func authorize(
     _ request: ServerRequest, _ target: ResourceTarget, _ user: UserInfo, _ state: StoreState
   ) throws(Status) {
+    try authorize(Self.verb(of: request, target), target, user, state)
+  }
+
+  /// What a request does, in the terms in which rights are given.
+  static func verb(of request: ServerRequest, _ target: ResourceTarget) -> String {
     let isCollection = target.name.isEmpty
     let isWatch = target.isWatchPath || ["1", "true"].contains(request.parameter("watch") ?? "")
-    let verb =
-      switch request.method {
-      case "GET": isCollection ? (isWatch ? "watch" : "list") : "get"
-      case "POST": "create"
-      case "PUT": "update"
-      case "PATCH": "patch"
-      case "DELETE": isCollection ? "deletecollection" : "delete"
-      default: request.method.lowercased()
-      }
-    try authorize(verb, target, user, state)
+    return switch request.method {
+    case "GET": isCollection ? (isWatch ? "watch" : "list") : "get"
+    case "POST": "create"
+    case "PUT": "update"
+    case "PATCH": "patch"
+    case "DELETE": isCollection ? "deletecollection" : "delete"
+    default: request.method.lowercased()
+    }
   }
 
   func authorize(

@@ -1,5 +1,8 @@
 import ArgumentParser
 import Foundation
+import HTTPTransport
+import KubernetesAPI
+import KubernetesClient
 import Logging
 import Sandbox
 import ServiceLifecycle
@@ -17,7 +20,16 @@ struct SandboxCommand: AsyncParsableCommand {
   var port = 0
 
   @Option(help: "Where a kubeconfig for the sandbox is written; a file that is there is replaced.")
-  var kubeconfig: String
+  var kubeconfig: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Serve no cluster, but only the mesh, beside the cluster of this kubeconfig, which is read and not changed.",
+      valueName: "kubeconfig"))
+  var meshOf: String?
+
+  @Option(help: "A file that gets a line for each request to a resource, as a real server's audit log.")
+  var auditLog: String?
 
   @Option(help: "The port of the simulated mesh's metrics, for a Prometheus to scrape; 0 for one that is free.")
   var meshMetricsPort = 0
@@ -30,13 +42,22 @@ struct SandboxCommand: AsyncParsableCommand {
     {
       throw ValidationError("\(flag): found \(value), wanted a port from 0 to 65535")
     }
+    guard (kubeconfig == nil) != (meshOf == nil) else {
+      throw ValidationError("wanted --kubeconfig, where the sandbox's is written, or --mesh-of, a cluster's own")
+    }
   }
 
   func run() async throws {
     var logger = Logger(label: "sandbox") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = logLevel
-    let file = kubeconfig
-    let sandbox = Sandbox(port: port, metricsPort: meshMetricsPort, logger: logger) { addresses in
+    if let kubeconfig { try await serve(kubeconfig, logger) }
+    if let meshOf { try await simulateMesh(of: meshOf, logger) }
+  }
+
+  private func serve(_ file: String, _ logger: Logger) async throws {
+    let sandbox = Sandbox(
+      port: port, metricsPort: meshMetricsPort, auditLog: auditLog.map { URL(filePath: $0) }, logger: logger
+    ) { addresses in
       do {
         try Data(addresses.kubeconfig.utf8).write(to: URL(filePath: file), options: .atomic)
       } catch {
@@ -51,9 +72,36 @@ struct SandboxCommand: AsyncParsableCommand {
         "Ctrl-C stops it, and everything in it is gone.",
       ])
     }
+    try await run([sandbox], logger)
+  }
+
+  private func simulateMesh(of kubeconfig: String, _ logger: Logger) async throws {
+    let settings = try ClusterSettings.discover(kubeconfig: kubeconfig)
+    let transport = try CurlTransport(settings.transportConfiguration(userAgent: "sluice/\(Version.text)"))
+    let client = KubernetesClient(settings, transport: transport, logger: logger)
+    let informers = MeshBeside.types.map { Informer<JSON>($0, client: client) }
+    let caches = Dictionary(uniqueKeysWithValues: zip(MeshBeside.types, informers.map(\.cache)))
+    let mesh = MeshBeside(metricsPort: meshMetricsPort, logger: logger) { type in
+      caches[type]?.objects ?? []
+    } onListening: { port in
+      Output.print([
+        "A mesh is simulated by the routing objects of \(settings.server). Ctrl-C ends it.",
+        "Its metrics, for a Prometheus with honor_labels: http://127.0.0.1:\(port)/metrics",
+      ])
+    }
+    do {
+      try await run([mesh] + informers, logger)
+    } catch {
+      await transport.shutdown()
+      throw error
+    }
+    await transport.shutdown()
+  }
+
+  private func run(_ services: [any ServiceLifecycle.Service], _ logger: Logger) async throws {
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
-        services: [.init(service: sandbox, successTerminationBehavior: .gracefullyShutdownGroup)],
+        services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
         gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
   }

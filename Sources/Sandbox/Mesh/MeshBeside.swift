@@ -1,0 +1,68 @@
+import Foundation
+import Hummingbird
+import KubernetesAPI
+import Logging
+import ServiceLifecycle
+
+/// The simulated mesh beside another cluster: its callers obey the routing objects there, and its metrics are served here.
+/// It only reads.
+public struct MeshBeside: ServiceLifecycle.Service {
+  /// What has to be read of the cluster.
+  public static var types: [ResourceType] { MeshObjects.types }
+
+  private let objects: @Sendable (ResourceType) -> [JSON]
+  private let metricsPort: Int
+  private let logger: Logger
+  private let onListening: @Sendable (Int) -> Void
+
+  /// - Parameters:
+  ///   - metricsPort: where `/metrics` is served on the loopback address; 0 for one that is free.
+  ///   - objects: all objects of one of ``types``, of all namespaces.
+  ///   - onListening: called with the port once the metrics are served.
+  public init(
+    metricsPort: Int = 0, logger: Logger = Logger(label: "mesh"),
+    objects: @escaping @Sendable (ResourceType) -> [JSON], onListening: @escaping @Sendable (Int) -> Void = { _ in }
+  ) {
+    self.objects = objects
+    self.metricsPort = metricsPort
+    self.logger = logger
+    self.onListening = onListening
+  }
+
+  private struct Source: MeshSource {
+    var objects: @Sendable (ResourceType) -> [JSON]
+    var now: Date { Date() }
+    func list(_ type: ResourceType) -> [JSON] { objects(type) }
+  }
+
+  /// Runs until it is cancelled or its service group shuts down.
+  /// - Throws: where the address is taken.
+  public func run() async throws {
+    // Nobody calls the Services that do not ask for it: they are somebody's.
+    let mesh = SimulatedMesh(settings: MeshSettings())
+    let metrics = mesh.metricsServer(port: metricsPort, logger: logger, onListening: onListening)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await metrics.run() }
+      group.addTask { await mesh.run(Source(objects: objects)) }
+      try await group.next()
+      group.cancelAll()
+    }
+  }
+}
+
+extension SimulatedMesh {
+  /// Serves the metrics of all proxies on the loopback address, for a Prometheus to scrape.
+  func metricsServer(
+    port: Int, logger: Logger, onListening: @escaping @Sendable (Int) -> Void
+  ) -> some ApplicationProtocol {
+    let router = Router()
+    router.get("/metrics") { _, _ in
+      Response(
+        status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+        body: ResponseBody(byteBuffer: ByteBuffer(string: self.exposition())))
+    }
+    return Application(
+      router: router, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port)),
+      onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) }, logger: logger)
+  }
+}
