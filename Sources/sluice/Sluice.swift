@@ -16,6 +16,7 @@ struct Sluice: AsyncParsableCommand {
         name: "See",
         subcommands: [
           GetCommand.self, StatusCommand.self, HistoryCommand.self, ExplainCommand.self, LintCommand.self,
+          DoctorCommand.self,
         ]),
       CommandGroup(
         name: "Decide",
