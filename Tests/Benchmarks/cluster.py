@@ -85,7 +85,7 @@ class Environment:
         text = kubeconfig.read_text()
         port = int(re.search(r"127\.0\.0\.1:(\d+)", text).group(1))
         self.api = API(port)
-        for options in (["-f", "deploy/crds"], ["-k", "deploy/policies"]):
+        for options in (["-k", "deploy/crds"], ["-k", "deploy/policies"]):
             subprocess.run(
                 ["kubectl", "--kubeconfig", kubeconfig, "apply", *options], cwd=ROOT, check=True,
                 stdout=subprocess.DEVNULL)

@@ -1,8 +1,8 @@
 import KubernetesAPI
 import Testing
 
-/// These end the controller, so they have a cluster of their own.
-@Suite("A lost controller", .cluster("loss"), .noted, .timeLimit(.minutes(5)))
+/// These end the controller, so they have a cluster of their own, one after the other.
+@Suite("A lost controller", .cluster("loss"), .noted, .serialized, .timeLimit(.minutes(5)))
 struct ControllerLoss {
   @Test("a controller killed in a step and again in the promotion goes on where it was, and the image is promoted")
   func killedAndRestarted() async throws {

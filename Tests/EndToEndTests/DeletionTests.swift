@@ -11,7 +11,7 @@ extension EndToEnd {
       try await shop.kubectl("delete", "rollouts.sluice.dev", "checkout")
 
       let route = try await shop.get(Shop.virtualServices)
-      #expect(route.destinations.map(\.host) == ["checkout.deleted.svc.cluster.local"])
+      #expect(route.destinations.map(\.host) == ["checkout.\(shop.namespace).svc.cluster.local"])
       #expect(route.destinations.map(\.weight) == [100])
       for name in ["checkout-stable", "checkout-canary"] {
         #expect(try await shop.exists("service", name) == false, "\(name)")

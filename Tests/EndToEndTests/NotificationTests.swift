@@ -13,6 +13,12 @@ extension EndToEnd {
       metadata: {name: team}
       stringData: {url: "http://127.0.0.1:\(receiver.port)/services/\(secret)"}
       ---
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: RoleBinding
+      metadata: {name: sluice-notifications}
+      roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: sluice-notification-secrets}
+      subjects: [{kind: ServiceAccount, name: sluice, namespace: sluice-system}]
+      ---
       apiVersion: sluice.dev/v1alpha1
       kind: NotificationChannel
       metadata: {name: team}

@@ -53,7 +53,8 @@ extension Shop {
     if moment.canaryWeight > 0, (moment.canarySet?[path: ["status", "readyReplicas"]]?.int ?? 0) == 0 {
       return "weight \(moment.canaryWeight) goes to a canary without ready pods"
     }
-    if version.resource == "rollouts.sluice.dev", version.object.condition("Ready")?["status"]?.string == "True",
+    if version.resource == "rollouts.sluice.dev", version.object.isAlive,
+      version.object.condition("Ready")?["status"]?.string == "True",
       moment.object("deployments.apps", "checkout")?.labels["sluice.dev/managed"] == nil
     {
       return "the Rollout is Ready, and yet nothing would hold a changed template"

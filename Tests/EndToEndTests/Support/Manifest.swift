@@ -1,3 +1,5 @@
+import Foundation
+
 /// The manifests of a team: Service, Deployment, Rollout.
 struct Manifest: Sendable {
   var tag = "v1"
@@ -14,7 +16,9 @@ struct Manifest: Sendable {
   /// Whether the controller can start with it.
   var isSound = true
 
-  static func image(_ tag: String) -> String { "registry.example/checkout:\(tag)" }
+  static func image(_ tag: String) -> String {
+    "\(ProcessInfo.processInfo.environment["SLUICE_TEST_IMAGE"] ?? "registry.example/checkout"):\(tag)"
+  }
 
   // The Rollout last: what it names is there then.
   var text: String { ([service, deployment] + companions + [rollout]).joined(separator: "\n---\n") }

@@ -15,7 +15,7 @@ extension JSON {
 
   var creation: String { text("metadata", "creationTimestamp") ?? "" }
 
-  /// Of a pod: not on its way out.
+  /// Not on its way out.
   var isAlive: Bool { self[path: ["metadata", "deletionTimestamp"]] == nil }
 
   var restarts: Int {

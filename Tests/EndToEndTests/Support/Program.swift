@@ -99,10 +99,14 @@ final class Daemon: Sendable {
     if let output {
       let pipe = Pipe()
       process.standardOutput = pipe
-      pipe.fileHandleForReading.readabilityHandler = { handle in
-        let data = handle.availableData
-        if data.isEmpty { handle.readabilityHandler = nil }
-        output(data)
+      let reading = pipe.fileHandleForReading
+      // A thread of its own: a handler that is taken away at the end of the pipe races with the closing of it.
+      Thread.detachNewThread {
+        while true {
+          let data = reading.availableData
+          output(data)
+          if data.isEmpty { return }
+        }
       }
     }
     try process.run()

@@ -13,9 +13,11 @@ struct Shop: Sendable {
     _ namespace: String, _ manifest: Manifest = Manifest(), _ body: (Shop) async throws -> Void
   ) async throws {
     let cluster = try #require(TestCluster.current, "the suite has no cluster")
-    let shop = Shop(cluster: cluster, namespace: namespace)
+    let shop = Shop(cluster: cluster, namespace: namespace + (cluster.given?.suffix ?? ""))
+    try await cluster.enter(namespace)
     do {
-      try await shop.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: \(namespace)}\n")
+      let metadata = "metadata: {name: \(shop.namespace), labels: {\(GivenCluster.label): \(namespace)}}"
+      try await shop.apply("apiVersion: v1\nkind: Namespace\n\(metadata)\n")
       try await shop.apply(manifest.text)
       if manifest.isSound { try await shop.status(0) }
       try await body(shop)
@@ -23,9 +25,11 @@ struct Shop: Sendable {
       #expect(await cluster.fallen() == [])
       #expect(cluster.record.faults == [])
     } catch {
+      await cluster.leave()
       shop.show()
       throw error
     }
+    await cluster.leave()
     if Failures.contain(Test.current?.name ?? "") { shop.show() }
   }
 

@@ -1,8 +1,11 @@
 import Foundation
+import HTTPTransport
+import KubernetesAPI
 import Synchronization
 import Testing
 
-/// The sandbox with its Prometheus and a controller, each a process of its own.
+/// A cluster with a Prometheus and a controller beside it, each a process of its own: the sandbox, or the cluster that
+/// ``GivenCluster`` names. The controller has the rights of the service account that deploy/ makes, and no others.
 actor TestCluster {
   let folder: URL
   nonisolated let record = ClusterRecord()
@@ -10,9 +13,14 @@ actor TestCluster {
   nonisolated let sluice: Program
   nonisolated let kubeconfig: String
   nonisolated let controllerLog: URL
+  nonisolated let prometheusURL: String
+  nonisolated let given: GivenCluster?
   private let prometheusPort: Int
+  private let statusPort: Int
   private var daemons: [Daemon] = []
   private var controller: Daemon?
+  private var scenarios: Set<String> = []
+  private var running = 0
 
   /// The cluster that the tests of a suite share.
   @TaskLocal static var current: TestCluster?
@@ -25,7 +33,10 @@ actor TestCluster {
     let environment = ["KUBECONFIG": kubeconfig, "HOME": folder.path]
     kubectl = Program(path: try Machine.tool("kubectl"), environment: environment)
     sluice = Program(path: try Machine.sluice(), environment: environment)
+    given = GivenCluster()
     prometheusPort = try Machine.freePort()
+    prometheusURL = "http://127.0.0.1:\(prometheusPort)"
+    statusPort = try Machine.freePort()
   }
 
   /// Starts all of it, runs the body, and ends all of it. The logs stay where a test of the suite has failed.
@@ -34,6 +45,7 @@ actor TestCluster {
     do {
       try await cluster.start()
       try await $current.withValue(cluster) { try await body() }
+      try await cluster.checkRights()
       await cluster.stop()
     } catch {
       Failures.note("")
@@ -50,23 +62,63 @@ actor TestCluster {
 
   private func log(_ name: String) -> URL { folder.appending(path: "\(name).log") }
 
+  private nonisolated var controllerKubeconfig: URL { folder.appending(path: "controller.kubeconfig") }
+  private nonisolated var auditLog: URL { given?.auditLog ?? folder.appending(path: "audit.log") }
+
   private func start() async throws {
     let meshPort = try Machine.freePort()
-    daemons.append(
-      try Daemon(
-        "sandbox", sluice, ["sandbox", "--kubeconfig", kubeconfig, "--mesh-metrics-port", "\(meshPort)"],
-        log: log("sandbox")))
+    if let given {
+      try await given.prepare(kubeconfig: URL(filePath: kubeconfig), kubectl)
+      daemons.append(
+        try Daemon(
+          "mesh", sluice, ["sandbox", "--mesh-of", kubeconfig, "--mesh-metrics-port", "\(meshPort)"],
+          log: log("mesh")))
+    } else {
+      daemons.append(
+        try Daemon(
+          "sandbox", sluice,
+          [
+            "sandbox", "--kubeconfig", kubeconfig, "--mesh-metrics-port", "\(meshPort)", "--audit-log", auditLog.path,
+          ], log: log("sandbox")))
+      _ = try await poll("the sandbox's API", within: .seconds(30), every: .milliseconds(200)) {
+        let namespaces = try await kubectl.run(["get", "namespaces"], deadline: .seconds(5))
+        return namespaces.exitCode == 0 ? true : nil
+      }
+    }
     try await startPrometheus(scraping: meshPort)
-    _ = try await poll("the sandbox's API", within: .seconds(30), every: .milliseconds(200)) {
-      let namespaces = try await kubectl.run(["get", "namespaces"], deadline: .seconds(5))
-      return namespaces.exitCode == 0 ? true : nil
-    }
-    for arguments in [["-f", Machine.source("deploy/crds").path], ["-k", Machine.source("deploy/policies").path]] {
-      let applied = try await kubectl.run(["apply"] + arguments)
-      guard applied.exitCode == 0 else { throw HarnessError("\(applied)") }
-    }
+    try await install()
     try record.start(kubectl, logs: folder)
     try startController()
+  }
+
+  /// What deploy/ holds, as its users apply it. The controller runs beside the cluster, as the service account.
+  private func install() async throws {
+    try await must(["apply", "-k", Machine.source("deploy").path])
+    try await must(["--namespace", Self.controllerNamespace, "scale", "deployment/sluice", "--replicas=0"])
+    try await must(["wait", "--for=condition=Established", "--timeout=30s", "crd", "rollouts.sluice.dev"])
+    let token = try await must([
+      "--namespace", Self.controllerNamespace, "create", "token", "sluice", "--duration=1h",
+    ])
+    let raw = try await must(["config", "view", "--raw", "--minify", "--flatten", "--output=json"])
+    var config = try JSON(parsing: Data(raw.utf8))
+    let user = config["users"]?[0]?["name"] ?? "user"
+    config["users"] = [
+      ["name": user, "user": ["token": .string(token.trimmingCharacters(in: .whitespacesAndNewlines))]]
+    ]
+    if var context = config["contexts"]?[0] {
+      context[path: ["context", "namespace"]] = .string(Self.controllerNamespace)
+      config["contexts"] = [context]
+    }
+    try config.data.write(to: controllerKubeconfig)
+  }
+
+  static let controllerNamespace = "sluice-system"
+
+  @discardableResult
+  private func must(_ arguments: [String]) async throws -> String {
+    let outcome = try await kubectl.run(arguments)
+    guard outcome.exitCode == 0 else { throw HarnessError("\(outcome)") }
+    return outcome.output
   }
 
   private func startPrometheus(scraping port: Int) async throws {
@@ -76,6 +128,8 @@ actor TestCluster {
       - job_name: mesh
         honor_labels: true
         static_configs: [{targets: ["127.0.0.1:\(port)"]}]
+      - job_name: sluice
+        static_configs: [{targets: ["127.0.0.1:\(statusPort)"]}]
       """
     let file = folder.appending(path: "prometheus.yml")
     try Data(configuration.utf8).write(to: file)
@@ -92,14 +146,20 @@ actor TestCluster {
   func startController() throws {
     controller = try Daemon(
       "controller", sluice,
-      ["controller", "--kubeconfig", kubeconfig, "--prometheus-url", "http://127.0.0.1:\(prometheusPort)"],
-      log: controllerLog)
+      [
+        "controller", "--kubeconfig", controllerKubeconfig.path, "--prometheus-url", prometheusURL,
+        "--status-address", "127.0.0.1", "--status-port", "\(statusPort)",
+      ], log: controllerLog)
   }
 
   /// Ends the controller as the loss of its machine would.
   func killController() async { await controller?.kill() }
 
+  /// Ends the controller as a node that is drained would.
+  func stopController() async { await controller?.stop() }
+
   private func stop() async {
+    if let given { await given.cleanUp(kubectl) }
     await controller?.stop()
     await record.stop()
     for daemon in daemons.reversed() { await daemon.stop() }
@@ -108,6 +168,51 @@ actor TestCluster {
   /// Daemons that should run and do not.
   func fallen() -> [String] {
     (daemons + [controller].compactMap { $0 }).filter { !$0.isRunning }.map { "\($0.name): \($0.tail(5))" }
+  }
+
+  /// Applies or deletes the admission policies.
+  func policies(_ verb: String) async throws {
+    try await must([verb, "-k", Machine.source("deploy/policies").path])
+  }
+
+  /// What the controller answers to a probe or a scrape.
+  func ask(_ path: String) async throws -> (status: Int, text: String) {
+    let transport = try CurlTransport(TransportConfiguration())
+    do {
+      let answer = try await transport.send(
+        HTTPRequest(.get, "http://127.0.0.1:\(statusPort)\(path)", timeout: .seconds(5)))
+      await transport.shutdown()
+      return (answer.status, String(decoding: answer.body, as: UTF8.self))
+    } catch {
+      await transport.shutdown()
+      throw error
+    }
+  }
+
+  /// Waits for a place among the scenarios that run at the same time: on a small machine too many of them would all be
+  /// late for their deadlines.
+  func enter(_ scenario: String) async throws {
+    while running >= Self.places { try await Task.sleep(for: .milliseconds(100)) }
+    running += 1
+    scenarios.insert(scenario)
+  }
+
+  func leave() { running -= 1 }
+
+  private static let places = max(4, 3 * ProcessInfo.processInfo.activeProcessorCount)
+
+  /// Compares what the controller asked for with what its roles grant.
+  private func checkRights() async throws {
+    let user = "system:serviceaccount:\(Self.controllerNamespace):sluice"
+    guard let used = try Rights.used(in: auditLog, by: user) else { return }
+    let granted = try Rights.granted(
+      try JSON(parsing: Data(try await must(["get", "clusterroles,roles", "-A", "--output=json"]).utf8)))
+    #expect(used.refused.isEmpty, "refused to the controller: \(used.refused.sorted())")
+    let missing = used.done.filter { right in !granted.contains { $0.covers(right) } }
+    #expect(missing.isEmpty, "used and not granted by the roles: \(missing.map(\.description).sorted())")
+    guard scenarios.isSuperset(of: Rights.telling) else { return }
+    let idle = granted.filter { right in !used.done.contains { right.covers($0) } && Rights.kept[right.text] == nil }
+    #expect(idle.isEmpty, "granted and never used: \(idle.map(\.text).sorted())")
   }
 }
 
