@@ -65,7 +65,7 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
     let elector = LeaderElector(
       client: client, options: LeaderElectionOptions(lease: settings.lease, identity: settings.identity)
     ) {
-      try await watches.waitUntilSynced()
+      try await watches.waitUntilSynced(client.time)
       watches.addAll(to: queue)
       logger.info("reconciling")
       try await withThrowingTaskGroup(of: Void.self) { group in

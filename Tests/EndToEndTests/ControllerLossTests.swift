@@ -10,6 +10,10 @@ struct ControllerLoss {
       try await shop.setImage("v2")
       for weight in [20, 100] {
         try await shop.untilWeight(weight)
+        // Between the write of the route and that of the status a restart begins the step anew.
+        try await shop.until("the record of it", "rolloutruns.sluice.dev") {
+          $0[path: ["status", "traffic", "weight"]]?.int == weight
+        }
         await shop.cluster.killController()
         #expect(await shop.cluster.fallen().count == 1)
         try await shop.cluster.startController()

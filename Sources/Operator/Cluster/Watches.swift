@@ -56,8 +56,16 @@ struct Watches: Sendable {
     index.follow(view)
   }
 
-  func waitUntilSynced() async throws {
+  /// Waits for the needed ones, and a while for those of a mesh that the cluster may serve: until they are listed, a
+  /// route that is there would be taken for one that is missing.
+  func waitUntilSynced(_ time: TimeSource) async throws {
     for type in Self.needed { try await caches[type]?.waitUntilSynced() }
+    let end = time.uptime + .seconds(10)
+    for type in Self.others {
+      while let cache = caches[type], !cache.isSynced, cache.problem == nil, time.uptime < end {
+        try await time.sleep(for: .milliseconds(50))
+      }
+    }
   }
 
   /// Those of the needed resources that have not been listed yet.

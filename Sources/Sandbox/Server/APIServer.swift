@@ -62,12 +62,13 @@ final class APIServer: Sendable {
     case .resource(let target):
       guard let audit else { return try resource(request, target, user) }
       let verb = Self.verb(of: request, target)
+      let named = Self.named(target, by: request)
       do throws(Status) {
         let response = try resource(request, target, user)
-        audit.write(verb, target, by: user, status: response.status, at: now)
+        audit.write(verb, named, by: user, status: response.status, at: now)
         return response
       } catch {
-        audit.write(verb, target, by: user, status: error.code ?? 500, at: now)
+        audit.write(verb, named, by: user, status: error.code ?? 500, at: now)
         throw error
       }
     }

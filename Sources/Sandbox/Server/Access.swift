@@ -135,7 +135,20 @@ extension APIServer {
   func authorize(
     _ request: ServerRequest, _ target: ResourceTarget, _ user: UserInfo, _ state: StoreState
   ) throws(Status) {
-    try authorize(Self.verb(of: request, target), target, user, state)
+    try authorize(Self.verb(of: request, target), Self.named(target, by: request), user, state)
+  }
+
+  /// A list or watch that a field selector limits to one name is of that object, so that a right to the name is enough.
+  static func named(_ target: ResourceTarget, by request: ServerRequest) -> ResourceTarget {
+    guard target.name.isEmpty, request.method == "GET", let selector = request.parameter("fieldSelector") else {
+      return target
+    }
+    var target = target
+    for term in selector.split(separator: ",") where !term.contains("!=") {
+      let sides = term.split(separator: "=").map(String.init)
+      if sides.count == 2, sides[0] == "metadata.name" { target.name = sides[1] }
+    }
+    return target
   }
 
   /// What a request does, in the terms in which rights are given.
