@@ -252,8 +252,8 @@ def steps(binary, tell):
 
 
 def by_step(requests, weights):
-    """Writes by step, from the write of its weight up to that of the next one's, or up to the status that says that the
-    steps are over. What starts the run and what promotes it stand for themselves."""
+    """Writes by step, from the write of its weight up to that of the next one's. The last step ends where the promotion
+    scales the canary to full size. What starts the run and what promotes it stand for themselves."""
     parts, place, uncounted = {"start": []}, "start", {}
     left, said = list(weights), []
     for _, method, path, news in requests:
@@ -266,11 +266,11 @@ def by_step(requests, weights):
         if left and news and news.get("weight") == left[0]:
             place = f"step {len(weights) - len(left) + 1}"
             left.pop(0)
+        elif not left and (what == "PATCH replicasets" or news and news.get("phase") == "Promoting"):
+            place = "promotion"
         parts.setdefault(place, []).append(what)
         if news:
             said.append({"part": place, "write": what, **news})
-        if not left and place != "promotion" and news and news.get("phase") and not news.get("step"):
-            place = "promotion"
     counts = [len(parts.get(f"step {i + 1}", [])) for i in range(len(weights))]
     return {"weights": weights, "writesPerStep": counts, "writes": parts, "notCounted": uncounted, "news": said}
 
