@@ -52,7 +52,7 @@ let package = Package(
     .target(name: "CLibcurl", dependencies: ["CLibcurlSystem"], path: "Sources/CLibcurl/shim"),
     module("HTTPTransport", ["CLibcurl"]),
     module("KubernetesClient", ["KubernetesAPI", "HTTPTransport", logging, lifecycle, collections, yams]),
-    module("Prometheus", ["HTTPTransport"]),
+    module("Prometheus", ["HTTPTransport", "KubernetesAPI"]),
     module("Notifications", ["RolloutAPI", "KubernetesAPI", "HTTPTransport", logging, lifecycle, collections]),
     module("Sandbox", ["KubernetesAPI", hummingbird, logging, lifecycle, collections, yams]),
     module(

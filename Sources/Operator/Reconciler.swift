@@ -74,35 +74,35 @@ struct Reconciler: Sendable {
   /// The run under way, or else the newest; a run that cannot be read is passed over.
   private func run(of key: ObjectKey) -> RolloutRun? {
     let runs = runs(of: key)
-    return runs.first { !($0.status?.phase?.isFinished ?? false) } ?? runs.first
+    for json in runs.filter({ !Self.isFinished($0) }) + runs {
+      if let run: RolloutRun = try? statuses.current(json, .rolloutRuns).decode() { return run }
+    }
+    return nil
   }
 
-  /// The newest first.
-  private func runs(of key: ObjectKey) -> [RolloutRun] {
-    let runs = view.objects(.rolloutRuns, namespace: key.namespace).compactMap { json -> RolloutRun? in
-      guard json[path: ["spec", "rolloutRef", "name"]]?.string == key.name else { return nil }
-      return try? statuses.current(json, .rolloutRuns).decode()
+  /// The newest first. Not decoded: there are many that are over.
+  private func runs(of key: ObjectKey) -> [JSON] {
+    let runs = view.objects(.rolloutRuns, namespace: key.namespace)
+      .filter { $0[path: ["spec", "rolloutRef", "name"]]?.string == key.name }
+    // Times are written in one format, of which the order of texts is the order of times.
+    func age(_ run: JSON) -> (String, Int) {
+      (run[path: ["metadata", "creationTimestamp"]]?.string ?? "", Int(run.resourceVersion) ?? 0)
     }
-    return runs.sorted { left, right in
-      let times = (left.metadata.creationTimestamp, right.metadata.creationTimestamp)
-      if let left = times.0, let right = times.1, left != right { return left > right }
-      return Self.version(left) > Self.version(right)
-    }
+    return runs.sorted { age($0) > age($1) }
+  }
+
+  private static func isFinished(_ run: JSON) -> Bool {
+    run[path: ["status", "phase"]]?.string.flatMap(RunPhase.init)?.isFinished ?? false
   }
 
   /// Lets finished runs go that somebody deleted, and deletes those beyond the limit. The newest stays: people command it.
   func tidyRuns(of key: ObjectKey, keeping limit: Int) async throws {
-    let finished = runs(of: key).filter { $0.status?.phase?.isFinished ?? false }
-    for (index, run) in finished.enumerated().dropFirst() {
-      guard index >= limit || run.metadata.isBeingDeleted, let live = view.object(.rolloutRuns, run.metadata.key) else {
-        continue
-      }
-      try await dropFinalizer(.rolloutRuns, live)
-      if !run.metadata.isBeingDeleted { try await writer.delete(.rolloutRuns, run.metadata.key) }
+    for (index, run) in runs(of: key).filter(Self.isFinished).enumerated().dropFirst()
+    where index >= limit || run.isBeingDeleted {
+      try await dropFinalizer(.rolloutRuns, run)
+      if !run.isBeingDeleted { try await writer.delete(.rolloutRuns, run.objectKey) }
     }
   }
-
-  private static func version(_ run: RolloutRun) -> Int { Int(run.metadata.resourceVersion ?? "") ?? 0 }
 
   /// Runs whose Rollout is gone have nothing left to clean up.
   private func releaseRuns(of key: ObjectKey) async throws {

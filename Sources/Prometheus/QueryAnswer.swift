@@ -1,34 +1,44 @@
 import Foundation
 import HTTPTransport
+import KubernetesAPI
 
 /// Reads answers of the query API, <https://prometheus.io/docs/prometheus/latest/querying/api/>. Pure.
+///
+/// Answers that serve many runs are long and lie on the way of every verdict, so they are read by the parser of
+/// KubernetesAPI, which takes a quarter of the time of Foundation's decoder.
 enum QueryAnswer {
   /// - Throws: ``PrometheusError`` for everything but a result of at most `maxSeries` series.
   static func read(_ response: HTTPResponse, maxSeries: Int) throws(PrometheusError) -> QueryResult {
-    let envelope = try? JSONDecoder().decode(Envelope.self, from: response.body)
-    if (200..<300).contains(response.status) {
-      guard let envelope else { throw .nonsense(try problem(with: response.body)) }
-      guard envelope.status == "success" else {
-        throw failure(status: response.status, envelope, body: response.body)
-      }
-      let answer: Answer
-      do {
-        answer = try JSONDecoder().decode(Answer.self, from: response.body)
-      } catch {
-        throw .nonsense(words(for: error))
-      }
-      guard answer.data.count <= maxSeries else { throw .tooManySeries(limit: maxSeries) }
-      return QueryResult(value: answer.data.value, warnings: answer.warnings ?? [])
+    let envelope = (try? JSON(parsing: response.body)).flatMap { $0["status"]?.string == nil ? nil : $0 }
+    guard (200..<300).contains(response.status) else {
+      throw failure(status: response.status, envelope, body: response.body)
     }
-    throw failure(status: response.status, envelope, body: response.body)
+    guard let envelope else { throw .nonsense(problem(with: response.body)) }
+    guard envelope["status"]?.string == "success" else {
+      throw failure(status: response.status, envelope, body: response.body)
+    }
+    do {
+      let data = Field(envelope["data"], ".data")
+      let result = try data.member("result")
+      if case .array(let series) = result.value, series.count > maxSeries {
+        throw PrometheusError.tooManySeries(limit: maxSeries)
+      }
+      return QueryResult(
+        value: try value(try data.member("resultType").string, result),
+        warnings: (envelope["warnings"]?.array ?? []).compactMap(\.string))
+    } catch let error as PrometheusError {
+      throw error
+    } catch {
+      throw .nonsense("\(error)")
+    }
   }
 
   // MARK: Failures
 
-  private static func failure(status: Int, _ envelope: Envelope?, body: Data) -> PrometheusError {
-    let reason = envelope?.error ?? excerpt(body)
+  private static func failure(status: Int, _ envelope: JSON?, body: Data) -> PrometheusError {
+    let reason = envelope?["error"]?.string ?? excerpt(body)
     let words = reason.isEmpty ? "status \(status)" : "\(reason) (status \(status))"
-    switch (envelope?.errorType, status) {
+    switch (envelope?["errorType"]?.string, status) {
     case ("bad_data", _), ("execution", _): return .badQuery(words)
     case ("timeout", _), ("canceled", _), (_, 504): return .timedOut(words)
     case ("unavailable", _), ("internal", _), (_, 408), (_, 429), (_, 500...): return .unavailable(words)
@@ -39,7 +49,7 @@ enum QueryAnswer {
     }
   }
 
-  private static func problem(with body: Data) throws(PrometheusError) -> String {
+  private static func problem(with body: Data) -> String {
     body.isEmpty ? "an empty answer" : "not the JSON of its API but \(excerpt(body).debugDescription)"
   }
 
@@ -49,137 +59,128 @@ enum QueryAnswer {
     return String(text.joined(separator: " ").prefix(200))
   }
 
-  private static func words(for error: any Error) -> String {
-    guard let error = error as? DecodingError else { return "\(error)" }
-    func place(_ path: [any CodingKey]) -> String {
-      path.map { $0.intValue.map { "[\($0)]" } ?? ".\($0.stringValue)" }.joined()
-    }
-    return switch error {
-    case .keyNotFound(let key, let context): "the field \(place(context.codingPath + [key])) is missing"
-    case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
-      "the field \(place(context.codingPath)): \(context.debugDescription)"
-    @unknown default: "\(error)"
-    }
-  }
-
   // MARK: The wire
 
-  private struct Envelope: Decodable {
-    var status: String
-    var errorType: String?
-    var error: String?
-  }
-
-  private struct Answer: Decodable {
-    var data: Payload
-    var warnings: [String]?
-  }
-
-  private struct Payload: Decodable {
-    var value: QueryValue
-    var count: Int
-
-    enum CodingKeys: String, CodingKey { case resultType, result }
-
-    init(from decoder: any Decoder) throws {
-      let container = try decoder.container(keyedBy: CodingKeys.self)
-      switch try container.decode(String.self, forKey: .resultType) {
-      case "vector":
-        let entries = try container.decode([VectorEntry].self, forKey: .result)
-        value = .vector(entries.map { InstantSample(labels: $0.metric, sample: $0.value.sample) })
-        count = entries.count
-      case "matrix":
-        let entries = try container.decode([MatrixEntry].self, forKey: .result)
-        value = .matrix(entries.map { SampleSeries(labels: $0.metric, samples: $0.values.map(\.sample)) })
-        count = entries.count
-      case "scalar":
-        value = .scalar(try container.decode(NumberPair.self, forKey: .result).sample)
-        count = 1
-      case "string":
-        let pair = try container.decode(TextPair.self, forKey: .result)
-        value = .string(pair.text, time: pair.time)
-        count = 1
-      case let other:
-        throw DecodingError.dataCorruptedError(
-          forKey: .resultType, in: container, debugDescription: "'\(other)' is not vector, matrix, scalar or string")
-      }
-    }
-  }
-
-  private struct VectorEntry: Decodable {
-    var metric: [String: String]
-    var value: NumberPair
-
-    enum CodingKeys: String, CodingKey { case metric, value, histogram }
-
-    init(from decoder: any Decoder) throws {
-      let container = try decoder.container(keyedBy: CodingKeys.self)
-      metric = try container.decode([String: String].self, forKey: .metric)
-      try refuseHistogram(container, .histogram)
-      value = try container.decode(NumberPair.self, forKey: .value)
-    }
-  }
-
-  private struct MatrixEntry: Decodable {
-    var metric: [String: String]
-    var values: [NumberPair]
-
-    enum CodingKeys: String, CodingKey { case metric, values, histograms }
-
-    init(from decoder: any Decoder) throws {
-      let container = try decoder.container(keyedBy: CodingKeys.self)
-      metric = try container.decode([String: String].self, forKey: .metric)
-      try refuseHistogram(container, .histograms)
-      values = try container.decode([NumberPair].self, forKey: .values)
+  private static func value(_ type: String, _ result: Field) throws -> QueryValue {
+    switch type {
+    case "vector":
+      return .vector(
+        try result.elements.map { entry in
+          InstantSample(labels: try labels(entry, "histogram"), sample: try sample(try entry.member("value")))
+        })
+    case "matrix":
+      return .matrix(
+        try result.elements.map { entry in
+          SampleSeries(
+            labels: try labels(entry, "histograms"), samples: try entry.member("values").elements.map(sample))
+        })
+    case "scalar": return .scalar(try sample(result))
+    case "string":
+      let (time, text) = try pair(result)
+      return .string(text, time: time)
+    default: throw Fault("the field .data.resultType: '\(type)' is not vector, matrix, scalar or string")
     }
   }
 
   /// A native histogram has no single number to compare.
-  private static func refuseHistogram<Key>(_ container: KeyedDecodingContainer<Key>, _ key: Key) throws {
-    guard container.contains(key) else { return }
-    throw DecodingError.dataCorruptedError(
-      forKey: key, in: container,
-      debugDescription: "a native histogram, not a number: take histogram_quantile(…) or histogram_fraction(…) of it")
-  }
-
-  /// `[<seconds since 1970>, "<number>"]`
-  private struct NumberPair: Decodable {
-    var sample: Sample
-
-    init(from decoder: any Decoder) throws {
-      let pair = try TextPair(from: decoder)
-      guard let number = Self.number(pair.text) else {
-        throw DecodingError.dataCorrupted(
-          .init(codingPath: decoder.codingPath, debugDescription: "\(pair.text.debugDescription) is not a number"))
-      }
-      sample = Sample(time: pair.time, value: number)
+  private static func labels(_ entry: Field, _ histogram: String) throws -> [String: String] {
+    guard entry.value?[histogram] == nil else {
+      throw Fault(
+        "the field \(entry.path).\(histogram): a native histogram, not a number: "
+          + "take histogram_quantile(…) or histogram_fraction(…) of it")
     }
-
-    /// As Go writes numbers. Swift's own reading would also take "0x10" and "nan(7)".
-    private static func number(_ text: String) -> Double? {
-      switch text {
-      case "NaN": return .nan
-      case "+Inf", "Inf": return .infinity
-      case "-Inf": return -.infinity
-      default:
-        guard text.utf8.allSatisfy({ "+-.eE0123456789".utf8.contains($0) }) else { return nil }
-        return Double(text)
-      }
+    let metric = try entry.member("metric")
+    guard let members = metric.value?.object else { throw metric.fault("not an object") }
+    return try members.mapValues { value in
+      guard let text = value.string else { throw metric.fault("a label's value is no string") }
+      return text
     }
   }
 
-  private struct TextPair: Decodable {
-    var time: Date
-    var text: String
+  private static func sample(_ field: Field) throws -> Sample {
+    let (time, text) = try pair(field)
+    guard let number = number(text) else { throw field.fault("\(text.debugDescription) is not a number") }
+    return Sample(time: time, value: number)
+  }
 
-    init(from decoder: any Decoder) throws {
-      var container = try decoder.unkeyedContainer()
-      let seconds = try container.decode(Double.self)
-      time = Date(timeIntervalSince1970: seconds)
-      text = try container.decode(String.self)
-      guard container.isAtEnd else {
-        throw DecodingError.dataCorrupted(
-          .init(codingPath: decoder.codingPath, debugDescription: "more than a time and a value"))
+  /// `[<seconds since 1970>, "<text>"]`
+  private static func pair(_ field: Field) throws -> (time: Date, text: String) {
+    let parts = try field.elements
+    guard parts.count <= 2 else { throw field.fault("more than a time and a value") }
+    guard parts.count == 2 else { throw field.fault("less than a time and a value") }
+    guard let seconds = parts[0].value?.double else { throw parts[0].fault("not a number") }
+    return (Date(timeIntervalSince1970: seconds), try parts[1].string)
+  }
+
+  /// As Go writes numbers. Swift's own reading would also take "0x10" and "nan(7)".
+  private static func number(_ text: String) -> Double? {
+    switch text {
+    case "NaN": return .nan
+    case "+Inf", "Inf": return .infinity
+    case "-Inf": return -.infinity
+    default:
+      guard text.utf8.allSatisfy({ "+-.eE0123456789".utf8.contains($0) }) else { return nil }
+      return Double(text)
+    }
+  }
+
+  private struct Fault: Error, CustomStringConvertible {
+    var description: String
+
+    init(_ description: String) { self.description = description }
+  }
+
+  /// A value and where it is, so that a fault can say so.
+  private struct Field {
+    var value: JSON?
+    private let place: Place
+
+    /// Becomes text only where a fault is found.
+    private indirect enum Place {
+      case root(String)
+      case member(Place, String)
+      case element(Place, Int)
+
+      var text: String {
+        switch self {
+        case .root(let name): name
+        case .member(let place, let name): "\(place.text).\(name)"
+        case .element(let place, let index): "\(place.text)[\(index)]"
+        }
+      }
+    }
+
+    init(_ value: JSON?, _ name: String) { self.init(value, .root(name)) }
+
+    private init(_ value: JSON?, _ place: Place) {
+      self.value = value
+      self.place = place
+    }
+
+    var path: String { place.text }
+
+    func fault(_ text: String) -> Fault { Fault("the field \(path): \(text)") }
+
+    func member(_ name: String) throws -> Field {
+      guard let value else { throw Fault("the field \(path) is missing") }
+      let member = Field(value[name], .member(place, name))
+      guard member.value != nil else {
+        throw value.object == nil ? fault("not an object") : Fault("the field \(member.path) is missing")
+      }
+      return member
+    }
+
+    var string: String {
+      get throws {
+        guard let text = value?.string else { throw fault("not a string") }
+        return text
+      }
+    }
+
+    var elements: [Field] {
+      get throws {
+        guard let array = value?.array else { throw fault("not an array") }
+        return array.enumerated().map { Field($1, .element(place, $0)) }
       }
     }
   }

@@ -52,7 +52,8 @@ struct ObserverTests {
 
   @Test("a crash loop and a refusal by quota are named in the cluster's words")
   func trouble() {
-    let set = replicaSet("abc", image: "v2")
+    var set = replicaSet("abc", image: "v2")
+    set[path: ["status", "availableReplicas"]] = 3
     let pod: JSON = [
       "metadata": [
         "name": "web-abc-1", "namespace": "shop", "ownerReferences": [["uid": "rs-abc"]],

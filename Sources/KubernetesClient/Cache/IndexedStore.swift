@@ -62,7 +62,7 @@ struct IndexedStore<Object: Sendable>: Sendable {
   private let indexes: [IndexName: Index]
   private var entries: [ObjectKey: Entry] = [:]
   private(set) var unreadable: [ObjectKey: UndecodableObject] = [:]
-  private var byIndex: [IndexName: [String: Set<ObjectKey>]] = [:]
+  private var byIndex: [IndexName: [String: [ObjectKey]]] = [:]
 
   init(indexes: [IndexName: Index] = [:]) { self.indexes = indexes }
 
@@ -75,9 +75,9 @@ struct IndexedStore<Object: Sendable>: Sendable {
     return unreadable[key].map(Cached.unreadable) ?? .absent
   }
 
-  /// O(n log n) in the number of matches.
+  /// O(n) in the number of matches.
   func objects(in index: IndexName, at value: String) -> [Object] {
-    (byIndex[index]?[value] ?? []).sorted().compactMap { entries[$0]?.object }
+    (byIndex[index]?[value] ?? []).compactMap { entries[$0]?.object }
   }
 
   /// - Returns: the change; `nil` if the version is the one that is there.
@@ -91,14 +91,18 @@ struct IndexedStore<Object: Sendable>: Sendable {
       unreadable[key] = problem
       return .unreadable(problem)
     case .success(let new):
-      if let known = entries[key], !version.isEmpty, known.version == version { return nil }
-      let old = take(key)
+      let known = entries[key]
+      if let known, !version.isEmpty, known.version == version { return nil }
       let indexed = indexes.mapValues { $0(new) }
-      entries[key] = Entry(object: new, version: version, indexed: indexed)
-      for (name, values) in indexed {
-        for value in values { byIndex[name, default: [:]][value, default: []].insert(key) }
+      if known?.indexed != indexed {
+        _ = take(key)
+        for (name, values) in indexed {
+          for value in values { byIndex[name, default: [:]][value, default: []].insertSorted(key) }
+        }
       }
-      return old.map { .updated(old: $0, new: new) } ?? .added(new)
+      unreadable[key] = nil
+      entries[key] = Entry(object: new, version: version, indexed: indexed)
+      return known.map { .updated(old: $0.object, new: new) } ?? .added(new)
     }
   }
 
@@ -128,10 +132,33 @@ struct IndexedStore<Object: Sendable>: Sendable {
     guard let entry = entries.removeValue(forKey: key) else { return nil }
     for (name, values) in entry.indexed {
       for value in values {
-        byIndex[name]?[value]?.remove(key)
+        byIndex[name]?[value]?.removeSorted(key)
         if byIndex[name]?[value]?.isEmpty == true { byIndex[name]?[value] = nil }
       }
     }
     return entry.object
+  }
+}
+
+extension [ObjectKey] {
+  /// Where the key is or belongs, in a sorted array. O(log n).
+  private func place(of key: ObjectKey) -> Int {
+    var (low, high) = (0, count)
+    while low < high {
+      let middle = (low + high) / 2
+      if self[middle] < key { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
+
+  /// Once; O(n).
+  fileprivate mutating func insertSorted(_ key: ObjectKey) {
+    let place = place(of: key)
+    if place == count || self[place] != key { insert(key, at: place) }
+  }
+
+  fileprivate mutating func removeSorted(_ key: ObjectKey) {
+    let place = place(of: key)
+    if place < count, self[place] == key { remove(at: place) }
   }
 }

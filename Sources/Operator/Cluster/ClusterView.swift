@@ -12,6 +12,7 @@ final class ClusterView: ClusterSnapshot {
   }
 
   static let byNamespace: IndexName = "namespace"
+  static let byPhase: IndexName = "phase"
 
   private let caches: [ResourceType: ObjectCache<JSON>]
   private let own = Mutex<[ResourceType: [ObjectKey: Known]]>([:])
@@ -34,9 +35,11 @@ final class ClusterView: ClusterSnapshot {
     let cached = caches[type]?.objects(in: Self.byNamespace, at: namespace) ?? []
     let keys = own.withLock { own in own[type]?.keys.filter { $0.namespace == namespace } ?? [] }
     guard !keys.isEmpty else { return cached }
-    var objects = Dictionary(cached.map { ($0.objectKey, $0) }, uniquingKeysWith: { $1 })
-    for key in keys { objects[key] = object(type, key) }
-    return objects.sorted { $0.key < $1.key }.map(\.value)
+    var written = Dictionary(uniqueKeysWithValues: keys.map { ($0, object(type, $0)) })
+    var objects = cached.compactMap { written.removeValue(forKey: $0.objectKey) ?? $0 }
+    let new = written.values.compactMap { $0 }
+    if !new.isEmpty { objects = (objects + new).sorted { $0.objectKey < $1.objectKey } }
+    return objects
   }
 
   /// All objects of a kind, of every namespace.
@@ -44,6 +47,11 @@ final class ClusterView: ClusterSnapshot {
 
   /// Whether the first list of a kind is in; before, nothing that is missing may be taken for gone.
   func isSynced(_ type: ResourceType) -> Bool { caches[type]?.isSynced ?? false }
+
+  /// As the cache has them, of every namespace.
+  func objects(_ type: ResourceType, inPhase phase: String) -> [JSON] {
+    caches[type]?.objects(in: Self.byPhase, at: phase) ?? []
+  }
 
   func took(_ object: JSON, _ type: ResourceType) {
     own.withLock { $0[type, default: [:]][object.objectKey] = .object(object) }

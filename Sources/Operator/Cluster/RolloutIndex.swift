@@ -36,7 +36,8 @@ final class RolloutIndex: Sendable {
 
   /// Those that may wait for another object to make room.
   private func stalled(besides own: JSON?) -> [ObjectKey] {
-    rollouts(nil) { $0[path: ["status", "phase"]]?.string == RolloutPhase.stalled.rawValue && $0.uid != own?.uid }
+    let stalled = view.withLock { $0 }?.objects(.rollouts, inPhase: RolloutPhase.stalled.rawValue) ?? []
+    return stalled.filter { $0.uid != own?.uid }.map(\.objectKey)
   }
 
   private func labelled(_ object: JSON) -> [ObjectKey] {

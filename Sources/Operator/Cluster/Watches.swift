@@ -39,7 +39,7 @@ struct Watches: Sendable {
           namespace: type.namespaced ? namespace : nil,
           fieldSelector: Self.named[type].map { "metadata.name=\($0)" },
           keepsManagedFields: Self.keepsManagedFields(type)),
-        indexes: [ClusterView.byNamespace: { [$0.namespace] }],
+        indexes: Self.indexes(of: type),
         handlers: [
           { change in
             for object in change.objects {
@@ -54,6 +54,14 @@ struct Watches: Sendable {
     self.informers = informers
     view = ClusterView(caches: caches)
     index.follow(view)
+  }
+
+  private static func indexes(of type: ResourceType) -> [IndexName: @Sendable (JSON) -> [String]] {
+    var indexes: [IndexName: @Sendable (JSON) -> [String]] = [ClusterView.byNamespace: { [$0.namespace] }]
+    if type == .rollouts {
+      indexes[ClusterView.byPhase] = { [$0[path: ["status", "phase"]]?.string].compactMap { $0 } }
+    }
+    return indexes
   }
 
   /// Waits for the needed ones, and a while for those of a mesh that the cluster may serve: until they are listed, a

@@ -52,30 +52,47 @@ struct Judge: ServiceLifecycle.Service {
 
   private func look(_ batch: [(rollout: ObjectKey, scope: MetricsScope)]) async {
     let scopes = batch.map(\.scope)
-    let answers = await withTaskGroup(of: (LookAnswers.Question, LookAnswers.Answer).self) { group in
+    let answers = await withTaskGroup(of: (LookAnswers.Question, Answer).self) { group in
       for question in LookAnswers.Question.all {
         group.addTask { (question, await ask(question, scopes)) }
       }
-      var look = LookAnswers()
-      for await (question, answer) in group { look.answers[question] = answer }
-      return look
+      var answers: [LookAnswers.Question: Answer] = [:]
+      for await (question, answer) in group { answers[question] = answer }
+      return answers
     }
     guard !Task.isCancelled else { return }
-    for (rollout, _) in batch { tell(rollout, fails: board.record(answers, for: rollout, at: time.now)) }
+    for (rollout, scope) in batch {
+      let own = LookAnswers(answers: answers.mapValues { $0.own(of: scope) })
+      tell(rollout, fails: board.record(own, for: rollout, at: time.now))
+    }
   }
 
   private func tell(_ rollout: ObjectKey, fails: Bool) {
     queue.add(rollout, reason: fails ? "a check failed" : "measured", urgent: fails)
   }
 
-  private func ask(_ question: LookAnswers.Question, _ scopes: [MetricsScope]) async -> LookAnswers.Answer {
-    guard let query = question.text(metrics, scopes) else { return .series([]) }
+  /// The answer to a question for many runs.
+  private enum Answer: Sendable {
+    case byNamespace([String: [MetricSeries]])
+    case failed(String)
+
+    func own(of scope: MetricsScope) -> LookAnswers.Answer {
+      switch self {
+      case .byNamespace(let series): .series(series[scope.namespace] ?? [])
+      case .failed(let text): .failed(text)
+      }
+    }
+  }
+
+  private func ask(_ question: LookAnswers.Question, _ scopes: [MetricsScope]) async -> Answer {
+    guard let query = question.text(metrics, scopes) else { return .byNamespace([:]) }
     do {
       let result = try await prometheus.query(query, timeout: Self.timeout)
       guard case .vector(let samples) = result.value else {
         return .failed("expected a vector, found a \(result.value.typeName)")
       }
-      return .series(samples.map { MetricSeries(labels: $0.labels, value: $0.value) })
+      let series = samples.map { MetricSeries(labels: $0.labels, value: $0.value) }
+      return .byNamespace(metrics.byNamespace(series, view: question.view))
     } catch {
       if !(error is CancellationError) {
         logger.warning("Prometheus gave no answer", metadata: ["problem": "\(error)"])

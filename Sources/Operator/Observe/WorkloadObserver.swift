@@ -57,13 +57,19 @@ struct WorkloadObserver {
   /// The sets that the Deployment controls and those that Sluice holds for this Rollout.
   var sets: [SetView] {
     let template = PodTemplate(of: deployment)
-    let all = snapshot.objects(.pods, namespace: deployment.namespace)
     return snapshot.objects(.replicaSets, namespace: deployment.namespace).compactMap { set in
       guard !set.isBeingDeleted, let owner = owner(of: set) else { return nil }
       return SetView(
-        set, owner: owner, matchesTemplate: PodTemplate(of: set) == template,
-        trouble: PodTrouble.summary(of: all.filter { isOwned($0, by: set) }) ?? creationTrouble(of: set))
+        set, owner: owner, matchesTemplate: PodTemplate(of: set) == template, trouble: trouble(of: set))
     }
+  }
+
+  /// Why a set lacks pods; only then are they looked at, since a namespace may have thousands.
+  private func trouble(of set: JSON) -> String? {
+    let wanted = set[path: ["spec", "replicas"]]?.int ?? 1
+    guard (set[path: ["status", "availableReplicas"]]?.int ?? 0) < wanted else { return nil }
+    let pods = snapshot.objects(.pods, namespace: deployment.namespace).filter { isOwned($0, by: set) }
+    return PodTrouble.summary(of: pods) ?? creationTrouble(of: set)
   }
 
   private func owner(of set: JSON) -> SetView.Owner? {

@@ -49,8 +49,8 @@ public struct IstioMetrics: Sendable, Hashable {
 
   private func groups(_ view: MetricsView) -> [String] {
     switch view {
-    case .caller: ["destination_service_namespace", "destination_service_name"]
-    case .callee: ["destination_workload_namespace", podLabel]
+    case .caller: [Self.namespaceLabel(view), "destination_service_name"]
+    case .callee: [Self.namespaceLabel(view), podLabel]
     }
   }
 
@@ -91,6 +91,18 @@ public struct IstioMetrics: Sendable, Hashable {
 
   // MARK: Answers
 
+  /// The series of an answer that serves many runs, by the namespace of the runs that they belong to.
+  public func byNamespace(_ series: [MetricSeries], view: MetricsView) -> [String: [MetricSeries]] {
+    Dictionary(grouping: series) { $0.labels[Self.namespaceLabel(view)] ?? "" }
+  }
+
+  private static func namespaceLabel(_ view: MetricsView) -> String {
+    switch view {
+    case .caller: "destination_service_namespace"
+    case .callee: "destination_workload_namespace"
+    }
+  }
+
   /// The series of one run, from the answer to a request or latency query that may serve others too. Series that fall
   /// on the same key are added. Values that are no number are kept, for the reader to refuse.
   public func readings(_ series: [MetricSeries], of scope: MetricsScope, view: MetricsView) -> [MetricsKey: Double] {
@@ -117,13 +129,10 @@ public struct IstioMetrics: Sendable, Hashable {
   }
 
   private func track(_ labels: [String: String], of scope: MetricsScope, view: MetricsView) -> Track? {
-    switch view {
-    case .caller:
-      guard labels["destination_service_namespace"] == scope.namespace else { return nil }
-      return scope.track(service: labels["destination_service_name"] ?? "")
-    case .callee:
-      guard labels["destination_workload_namespace"] == scope.namespace else { return nil }
-      return scope.track(pod: labels[podLabel] ?? "")
+    guard labels[Self.namespaceLabel(view)] == scope.namespace else { return nil }
+    return switch view {
+    case .caller: scope.track(service: labels["destination_service_name"] ?? "")
+    case .callee: scope.track(pod: labels[podLabel] ?? "")
     }
   }
 
