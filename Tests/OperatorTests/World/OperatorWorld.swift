@@ -291,9 +291,9 @@ final class OperatorWorld {
   var phase: String { status["phase"]?.string ?? "" }
   var runs: [JSON] { objects(.rolloutRuns).sorted { (Int($0.resourceVersion) ?? 0) < (Int($1.resourceVersion) ?? 0) } }
 
-  /// The stage of the newest run, as `Progressing/Analyzing/2`.
+  /// The stage of the newest run, as `Progressing/Analyzing/2`, also where its status still waits to be written.
   var stage: String {
-    let status = runs.last?["status"]
+    let status = runs.last.flatMap { reconciler.statuses.current($0, .rolloutRuns)["status"] }
     return [status?["phase"]?.string, status?["stage"]?.string, status?["step"]?.int.map(String.init)]
       .compactMap { $0 }.joined(separator: "/")
   }
