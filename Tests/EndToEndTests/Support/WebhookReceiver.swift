@@ -24,7 +24,11 @@ final class WebhookReceiver: Sendable {
     Thread.detachNewThread { [weak self] in
       while true {
         let connection = accept(listener, nil, nil)
-        guard connection >= 0 else { return }
+        guard connection >= 0 else {
+          // Only here: closed by another thread, the number could be somebody else's at the next accept.
+          close(listener)
+          return
+        }
         Thread.detachNewThread { [weak self] in
           while let request = Self.read(connection) {
             self?.kept.withLock { $0.append(request) }
@@ -39,7 +43,6 @@ final class WebhookReceiver: Sendable {
 
   deinit {
     shutdown(listener, Int32(SHUT_RDWR))
-    close(listener)
   }
 
   /// The next request of a connection; `nil` when the client has gone.

@@ -32,7 +32,11 @@ final class RawServer: Sendable {
     Thread.detachNewThread {
       while true {
         let socket = accept(listener, nil, nil)
-        guard socket >= 0 else { return }
+        guard socket >= 0 else {
+          // Only here: closed by another thread, the number could be somebody else's at the next accept.
+          close(listener)
+          return
+        }
         counts.change {
           $0.accepted += 1
           $0.open += 1
@@ -49,7 +53,6 @@ final class RawServer: Sendable {
 
   deinit {
     shutdown(listener, Int32(SHUT_RDWR))
-    close(listener)
   }
 
   /// Answers every request with `200` and what `answer` says, keeping the connection.
@@ -120,6 +123,19 @@ final class RawServer: Sendable {
 
     func finishWriting() { shutdown(socket, Int32(SHUT_WR)) }
 
+    /// From here on the machine of this end is gone: its kernel drops what arrives, so that nothing is acknowledged
+    /// and no FIN or RST is ever answered.
+    func vanish() {
+      // One instruction of classic BPF, "return 0": keep no byte of any packet.
+      var instruction: (code: UInt16, jumps: UInt16, value: UInt32) = (0x06, 0, 0)
+      withUnsafeMutablePointer(to: &instruction) { pointer in
+        var program: (length: UInt, code: UnsafeMutableRawPointer) = (1, UnsafeMutableRawPointer(pointer))
+        let attached = setsockopt(
+          socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, socklen_t(MemoryLayout.size(ofValue: program)))
+        precondition(attached == 0, "no filter for the socket: \(String(cString: strerror(errno)))")
+      }
+    }
+
     /// Blocks until the client has closed, and counts it.
     func waitForClientToGo() {
       while read(limit: 1024) != nil {}
@@ -149,6 +165,25 @@ enum Sockets {
     return (listener, Int(UInt16(bigEndian: address.sin_port)))
   }
 
+  /// This process's own sockets that are connected to that port.
+  static func connected(to port: Int) -> [Int32] {
+    (0..<4096).filter { descriptor in
+      var address = sockaddr_in()
+      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+      let found = withUnsafeMutablePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getpeername(descriptor, $0, &length) }
+      }
+      return found == 0 && address.sin_family == sa_family_t(AF_INET)
+        && Int(UInt16(bigEndian: address.sin_port)) == port
+    }
+  }
+
+  static func option(_ name: Int32, at level: Int32, of socket: Int32) -> Int32? {
+    var value: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    return getsockopt(socket, level, name, &value, &length) == 0 ? value : nil
+  }
+
   /// A port that was free a moment ago.
   static func freePort() throws -> Int {
     let (socket, port) = try listen(backlog: 1)
@@ -159,10 +194,12 @@ enum Sockets {
   /// A connected socket, `nil` if nobody listens.
   static func connect(to port: Int) -> Int32? {
     let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    return start(client, to: port) ? client : nil
+    if start(client, to: port) { return client }
+    close(client)
+    return nil
   }
 
-  /// Begins to connect without waiting.
+  /// A socket that begins to connect without waiting; the caller closes it, whatever comes of that.
   static func begin(to port: Int) -> Int32 {
     let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
     _ = start(client, to: port)
@@ -171,13 +208,11 @@ enum Sockets {
 
   private static func start(_ client: Int32, to port: Int) -> Bool {
     var address = loopback(port)
-    let result = withUnsafePointer(to: &address) {
+    return withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        Glibc.connect(client, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        Glibc.connect(client, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
       }
     }
-    if result != 0 && errno != EINPROGRESS { close(client) }
-    return result == 0
   }
 
   private static func loopback(_ port: Int) -> sockaddr_in {
