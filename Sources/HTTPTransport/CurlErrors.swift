@@ -28,6 +28,8 @@ extension TransportError {
       CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_PINNEDPUBKEYNOTMATCH,
       CURLE_SSL_CLIENTCERT, CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_ENGINE_SETFAILED, CURLE_USE_SSL_FAILED:
       self = .tls(text)
+    case CURLE_ABORTED_BY_CALLBACK:
+      self = .connectionLost("\(label): a kept connection broke under the write, which is not sent twice")
     case _ where words.contains("tlsv13 alert") || words.contains("tlsv1 alert"):
       // With TLS 1.3 a server refuses the client's certificate after the handshake.
       self = .tls(text)

@@ -7,6 +7,7 @@ final class CurlTransfer {
   let exchange: Exchange
   var deadlines: Deadlines
   private let connectTimeout: Duration
+  private let liveness: TransportConfiguration.Liveness
   private let alarm: Alarm
   private let clock = ContinuousClock()
   private let started: ContinuousClock.Instant
@@ -28,6 +29,7 @@ final class CurlTransfer {
     let request = exchange.request
     deadlines = Deadlines(whole: request.timeout, stall: request.stallTimeout, start: now)
     connectTimeout = configuration.connectTimeout
+    liveness = configuration.liveness
     self.alarm = alarm
     started = now
     errorBuffer = .allocate(capacity: Int(CURL_ERROR_SIZE))
@@ -122,9 +124,21 @@ final class CurlTransfer {
     curl_shim_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, bound)
   }
 
-  private func beforeRequest() {
+  private func opened(_ socket: Int32) {
+    #if os(Linux)
+      // Else the kernel tries for a quarter of an hour to get unacknowledged bytes through.
+      var milliseconds = UInt32(clamping: liveness.unacknowledged.milliseconds)
+      setsockopt(socket, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &milliseconds, socklen_t(MemoryLayout<UInt32>.size))
+    #endif
+  }
+
+  /// - Returns: whether the request may go out. libcurl asks again where it replays a request, and a write without a
+  ///   body, such as a deletion, has nothing to rewind that could be refused.
+  private func mayBegin() -> Bool {
+    guard mayReplay || !isConnected || !bodyBytes.isEmpty else { return false }
     isConnected = true
     deadlines.connected()
+    return true
   }
 
   // MARK: Settings
@@ -161,10 +175,9 @@ final class CurlTransfer {
     // A new connection asks the resolver again: connections are few and long-lived, and addresses move.
     try set(CURLOPT_DNS_CACHE_TIMEOUT, 0)
     try set(CURLOPT_CONNECTTIMEOUT_MS, 24 * 3600 * 1000)
-    // Silence of 15 s is probed, and 20 s without acknowledgement end the connection: a dead peer is found in 40 s.
     try set(CURLOPT_TCP_KEEPALIVE, 1)
-    try set(CURLOPT_TCP_KEEPIDLE, 15)
-    try set(CURLOPT_TCP_KEEPINTVL, 5)
+    try set(CURLOPT_TCP_KEEPIDLE, max(1, Int(liveness.idle.components.seconds)))
+    try set(CURLOPT_TCP_KEEPINTVL, max(1, Int(liveness.interval.components.seconds)))
 
     // Set even where empty, or libcurl would look into the environment by itself.
     try set(CURLOPT_PROXY, request.proxy ?? "")
@@ -227,7 +240,7 @@ final class CurlTransfer {
     let context = Unmanaged.passUnretained(self).toOpaque()
     for option in [
       CURLOPT_WRITEDATA, CURLOPT_HEADERDATA, CURLOPT_READDATA, CURLOPT_SEEKDATA, CURLOPT_RESOLVER_START_DATA,
-      CURLOPT_PREREQDATA,
+      CURLOPT_PREREQDATA, CURLOPT_SOCKOPTDATA,
     ] {
       try check(curl_shim_set_pointer(easy, option, context), "a callback's context")
     }
@@ -257,16 +270,12 @@ final class CurlTransfer {
     }
     try check(resolve, "a callback")
     let prepare = curl_shim_set_before_request_callback(easy) { context, _, _, _, _ in
-      if let context { CurlTransfer.from(context).beforeRequest() }
-      return CURL_PREREQFUNC_OK
+      guard let context else { return CURL_PREREQFUNC_ABORT }
+      return CurlTransfer.from(context).mayBegin() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
     }
     try check(prepare, "a callback")
-    let socket = curl_shim_set_socket_option_callback(easy) { _, socket, _ in
-      #if os(Linux)
-        // Unacknowledged bytes end a connection after this many milliseconds, not after a quarter of an hour.
-        var milliseconds: UInt32 = 20_000
-        setsockopt(socket, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &milliseconds, socklen_t(MemoryLayout<UInt32>.size))
-      #endif
+    let socket = curl_shim_set_socket_option_callback(easy) { context, socket, _ in
+      if let context { CurlTransfer.from(context).opened(socket) }
       return CURL_SOCKOPT_OK
     }
     try check(socket, "a callback")

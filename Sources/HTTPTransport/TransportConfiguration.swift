@@ -40,10 +40,36 @@ public struct TransportConfiguration: Sendable {
     }
   }
 
+  /// When a connection whose peer has vanished without a word (power, network, a firewall that forgot it) is given up.
+  ///
+  /// The kernel finds that out, on each socket by itself: a connection that was silent for `idle` is probed each
+  /// `interval`, and one that leaves anything unacknowledged for `unacknowledged`, probes or requests, is broken. With
+  /// the defaults an idle watch notices within 25 s, and a request that was sent just before a probe was due within 40 s.
+  /// A peer that lives answers probes by its kernel, whatever its program does, so a healthy watch on which nothing
+  /// happens is never cut; a program that hangs is the business of ``HTTPRequest/timeout`` and
+  /// ``HTTPRequest/stallTimeout``. (HTTP/2 pings would add nothing: libcurl sends them and does not wait for the answer.)
+  public struct Liveness: Sendable, Equatable {
+    /// Whole seconds, at least one.
+    public var idle: Duration
+    /// Whole seconds, at least one.
+    public var interval: Duration
+    /// Whole milliseconds. It also replaces the number of probes, which the kernel then ignores.
+    public var unacknowledged: Duration
+
+    public init(
+      idle: Duration = .seconds(15), interval: Duration = .seconds(5), unacknowledged: Duration = .seconds(20)
+    ) {
+      self.idle = idle
+      self.interval = interval
+      self.unacknowledged = unacknowledged
+    }
+  }
+
   public var tls: TLS
   public var proxy: ProxySettings
   /// Time to resolve, connect and shake hands, counted from when a connection is begun.
   public var connectTimeout: Duration
+  public var liveness: Liveness
   public var readConnections: Connections
   public var writeConnections: Connections
   /// Watches over HTTP/1.1 need a connection each, hence the larger bound.
@@ -56,6 +82,7 @@ public struct TransportConfiguration: Sendable {
 
   public init(
     tls: TLS = TLS(), proxy: ProxySettings = .environment(), connectTimeout: Duration = .seconds(10),
+    liveness: Liveness = Liveness(),
     readConnections: Connections = Connections(perHost: 4, total: 32),
     writeConnections: Connections = Connections(perHost: 4, total: 32),
     watchConnections: Connections = Connections(perHost: 64, total: 256), userAgent: String = "sluice",
@@ -64,6 +91,7 @@ public struct TransportConfiguration: Sendable {
     self.tls = tls
     self.proxy = proxy
     self.connectTimeout = connectTimeout
+    self.liveness = liveness
     self.readConnections = readConnections
     self.writeConnections = writeConnections
     self.watchConnections = watchConnections

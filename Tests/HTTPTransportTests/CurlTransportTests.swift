@@ -142,8 +142,10 @@ import Testing
     }
   }
 
-  @Test("a read is replayed when a kept connection breaks under it, a write never is", arguments: [true, false])
-  func replay(isWrite: Bool) async throws {
+  @Test(
+    "a read is replayed when a kept connection breaks under it, a write never is, with a body or without",
+    arguments: [true, false], [HTTPRequest.Method.post, .delete])
+  func replay(isWrite: Bool, method: HTTPRequest.Method) async throws {
     let server = try RawServer { connection in
       let isFirst = connection.counts.value.accepted == 1
       while connection.readRequest() != nil {
@@ -152,7 +154,8 @@ import Testing
       }
     }
     try await withTransport { transport async throws in
-      let request = HTTPRequest(.post, server.url, body: Data("x".utf8), lane: isWrite ? .write : .read)
+      let body = method == .post ? Data("x".utf8) : nil
+      let request = HTTPRequest(method, server.url, body: body, lane: isWrite ? .write : .read)
       _ = try await transport.send(request)
       if isWrite {
         #expect(try await failure { try await transport.send(request) }.kind == "connectionLost")

@@ -25,7 +25,8 @@ public struct ClientOptions: Sendable {
   /// Objects per page of a list.
   public var pageSize: Int
   /// A watch on which no byte arrives for so long is given up. Servers send a bookmark about once a minute (with some
-  /// jitter), so a healthy watch is never silent for longer; a dead peer is found sooner, by the transport's keep-alive.
+  /// jitter), so a healthy watch is never silent for longer. This bound is for a server that hangs; a peer that is gone is found
+  /// within 40 s by `TransportConfiguration.Liveness`, which no healthy watch can fail.
   public var watchStallTimeout: Duration
   /// How often a request is sent at most.
   public var maxAttempts: Int
