@@ -31,8 +31,12 @@ enum BuiltIns {
     add("discovery.k8s.io", ["EndpointSlice": ServiceSchemas.endpointSlice])
     add("events.k8s.io", ["Event": EventSchemas.events])
     add("coordination.k8s.io", ["Lease": ClusterSchemas.lease])
+    add("batch", ["Job": BatchSchemas.job, "CronJob": BatchSchemas.cronJob])
+    add("networking.k8s.io", ["Ingress": IngressSchemas.ingress])
+    add("scheduling.k8s.io", ["PriorityClass": BatchSchemas.priorityClass])
     add("policy", ["PodDisruptionBudget": ScalingSchemas.disruptionBudget])
     result["autoscaling/v2/HorizontalPodAutoscaler"] = ScalingSchemas.autoscaler
+    add("autoscaling", ["HorizontalPodAutoscaler": ScalingSchemas.autoscalerV1])
     result["autoscaling/v1/Scale"] = ScalingSchemas.scale
     add(
       "rbac.authorization.k8s.io",

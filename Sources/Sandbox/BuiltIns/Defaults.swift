@@ -26,7 +26,12 @@ extension BuiltIns {
         port.fill("name", "")
         port.fill("protocol", "TCP")
       }
-    case ("autoscaling", "HorizontalPodAutoscaler"): object.change("spec", Defaults.autoscalerSpec)
+    case ("autoscaling", "HorizontalPodAutoscaler"):
+      let isOlder = type.version == "v1"
+      object.change("spec") { isOlder ? $0.fill("minReplicas", 1) : Defaults.autoscalerSpec(&$0) }
+    case ("batch", "Job"): object.change("spec", Defaults.jobSpec)
+    case ("batch", "CronJob"): object.change("spec", Defaults.cronJobSpec)
+    case ("scheduling.k8s.io", "PriorityClass"): object.fill("preemptionPolicy", "PreemptLowerPriority")
     case ("policy", "PodDisruptionBudget"):
       if object[path: ["spec", "minAvailable"]] == nil, object[path: ["spec", "maxUnavailable"]] == nil {
         object[path: ["spec", "minAvailable"]] = 1
@@ -176,6 +181,26 @@ enum Defaults {
       }
     }
     template(&spec)
+  }
+
+  static func jobSpec(_ spec: inout JSON) {
+    // Without either number one pod is run once; with parallelism alone it is a queue of work.
+    if spec["completions"] == nil, spec["parallelism"] == nil { spec["completions"] = 1 }
+    spec.fill("parallelism", 1)
+    spec.fill("backoffLimit", 6)
+    spec.fill("completionMode", "NonIndexed")
+    spec.fill("suspend", false)
+    spec.fill("podReplacementPolicy", "TerminatingOrFailed")
+    template(&spec)
+  }
+
+  static func cronJobSpec(_ spec: inout JSON) {
+    spec.fill("concurrencyPolicy", "Allow")
+    spec.fill("suspend", false)
+    spec.fill("successfulJobsHistoryLimit", 3)
+    spec.fill("failedJobsHistoryLimit", 1)
+    // Only the pods of the Jobs to come: their own defaults are filled in when they are made.
+    spec.change("jobTemplate") { $0.change("spec", template) }
   }
 
   static func serviceSpec(_ spec: inout JSON) {

@@ -53,6 +53,22 @@ enum ScalingSchemas {
       ]).always(),
     ])
 
+  /// The older version, which knows CPU alone.
+  static let autoscalerV1 = Schema.kind(
+    "Sets the number of pods by their use of CPU.",
+    [
+      "spec": Schema.object(
+        [
+          "scaleTargetRef": crossReference.atomic().always(), "minReplicas": .int32(),
+          "maxReplicas": .int32().always(), "targetCPUUtilizationPercentage": .int32(),
+        ], required: ["scaleTargetRef", "maxReplicas"]
+      ).always(),
+      "status": Schema.object([
+        "observedGeneration": .int64(), "lastScaleTime": .time, "currentReplicas": .int32().always(),
+        "desiredReplicas": .int32().always(), "currentCPUUtilizationPercentage": .int32(),
+      ]).always(),
+    ])
+
   static let scale = Schema.kind(
     "The number of pods, apart from all else.",
     [

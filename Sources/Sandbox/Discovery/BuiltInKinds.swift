@@ -78,6 +78,12 @@ enum BuiltInKinds {
     kind("apps", "StatefulSet", "statefulsets", short: ["sts"], categories: ["all"], [scale, status("StatefulSet")]),
   ]
 
+  private static func autoscaler(_ version: String) -> ServedKind {
+    kind(
+      "autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers", version: version, short: ["hpa"],
+      categories: ["all"], [status("HorizontalPodAutoscaler")])
+  }
+
   private static let admission = "admissionregistration.k8s.io"
   private static let rbac = "rbac.authorization.k8s.io"
 
@@ -91,19 +97,19 @@ enum BuiltInKinds {
     kind(
       "apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions", short: ["crd", "crds"],
       categories: ["api-extensions"], cluster: true, [status("CustomResourceDefinition")]),
-    kind(
-      "autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers", version: "v2", short: ["hpa"],
-      categories: ["all"],
-      [status("HorizontalPodAutoscaler")]),
+    autoscaler("v1"), autoscaler("v2"),
+    kind("batch", "CronJob", "cronjobs", short: ["cj"], categories: ["all"], [status("CronJob")]),
     kind("batch", "Job", "jobs", categories: ["all"], [status("Job")]),
     kind("coordination.k8s.io", "Lease", "leases"),
     kind("discovery.k8s.io", "EndpointSlice", "endpointslices"),
     kind("events.k8s.io", "Event", "events", short: ["ev"]),
+    kind("networking.k8s.io", "Ingress", "ingresses", short: ["ing"], [status("Ingress")]),
     kind("networking.k8s.io", "NetworkPolicy", "networkpolicies", short: ["netpol"]),
     kind("policy", "PodDisruptionBudget", "poddisruptionbudgets", short: ["pdb"], [status("PodDisruptionBudget")]),
     kind(rbac, "ClusterRole", "clusterroles", cluster: true),
     kind(rbac, "ClusterRoleBinding", "clusterrolebindings", cluster: true),
     kind(rbac, "Role", "roles"),
     kind(rbac, "RoleBinding", "rolebindings"),
+    kind("scheduling.k8s.io", "PriorityClass", "priorityclasses", short: ["pc"], cluster: true),
   ]
 }

@@ -32,6 +32,9 @@ enum AccessMessages {
       ]),
   ]
 
+  /// Asks nothing: who asks is the question.
+  static let selfSubjectReview: ProtobufMessage = [1: .message("metadata", MetaMessages.objectMeta)]
+
   static let selfSubjectAccessReview: ProtobufMessage = [
     1: .message("metadata", MetaMessages.objectMeta),
     2: .message("spec", [1: .message("resourceAttributes", resource), 2: .message("nonResourceAttributes", path)]),

@@ -20,6 +20,35 @@ enum AppsMessages {
     1: .message("metadata", MetaMessages.objectMeta), 2: .message("spec", [1: .integer("replicas")]),
   ]
 
+  private static let scaleTarget: ProtobufMessage = [1: .text("kind"), 2: .text("name"), 3: .text("apiVersion")]
+
+  static let autoscalerV1: ProtobufMessage = [
+    1: .message("metadata", MetaMessages.objectMeta),
+    2: .message(
+      "spec",
+      [
+        1: .message("scaleTargetRef", scaleTarget), 2: .integer("minReplicas"), 3: .integer("maxReplicas"),
+        4: .integer("targetCPUUtilizationPercentage"),
+      ]),
+  ]
+
+  static let autoscaler: ProtobufMessage = [
+    1: .message("metadata", MetaMessages.objectMeta),
+    2: .message(
+      "spec",
+      [
+        1: .message("scaleTargetRef", scaleTarget), 2: .integer("minReplicas"), 3: .integer("maxReplicas"),
+        4: .list("metrics", [1: .text("type"), 4: .message("resource", resourceMetric)]),
+      ]),
+  ]
+
+  private static let resourceMetric: ProtobufMessage = [
+    1: .text("name"),
+    2: .message(
+      "target",
+      [1: .text("type"), 2: .quantity("value"), 3: .quantity("averageValue"), 4: .integer("averageUtilization")]),
+  ]
+
   static let eviction: ProtobufMessage = [
     1: .message("metadata", MetaMessages.objectMeta), 2: .message("deleteOptions", MetaMessages.deleteOptions),
   ]

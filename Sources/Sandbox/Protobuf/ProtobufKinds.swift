@@ -19,12 +19,18 @@ enum ProtobufKinds {
       "Role": AccessMessages.role, "ClusterRole": AccessMessages.clusterRole,
       "RoleBinding": AccessMessages.binding, "ClusterRoleBinding": AccessMessages.binding,
     ],
-    "authentication.k8s.io/v1": ["TokenRequest": AccessMessages.tokenRequest],
+    "authentication.k8s.io/v1": [
+      "TokenRequest": AccessMessages.tokenRequest, "SelfSubjectReview": AccessMessages.selfSubjectReview,
+    ],
     "authorization.k8s.io/v1": [
       "SelfSubjectAccessReview": AccessMessages.selfSubjectAccessReview,
       "SubjectAccessReview": AccessMessages.subjectAccessReview,
     ],
-    "autoscaling/v1": ["Scale": AppsMessages.scale],
+    "autoscaling/v1": ["Scale": AppsMessages.scale, "HorizontalPodAutoscaler": AppsMessages.autoscalerV1],
+    "autoscaling/v2": ["HorizontalPodAutoscaler": AppsMessages.autoscaler],
+    "batch/v1": ["Job": BatchMessages.job, "CronJob": BatchMessages.cronJob],
+    "networking.k8s.io/v1": ["Ingress": BatchMessages.ingress],
+    "scheduling.k8s.io/v1": ["PriorityClass": BatchMessages.priorityClass],
     "policy/v1": ["Eviction": AppsMessages.eviction, "PodDisruptionBudget": AppsMessages.podDisruptionBudget],
   ]
 }

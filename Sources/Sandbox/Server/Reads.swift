@@ -131,6 +131,7 @@ extension ServedKind {
   /// An object of the store as this kind shows it: under its own version, and Events in the shape of their group.
   func shown(_ stored: JSON) -> JSON {
     if type.group == "events.k8s.io" { return EventConversion.toEventsGroup(stored) }
+    if type.apiVersion == AutoscalerConversion.older { return AutoscalerConversion.toOlder(stored) }
     guard stored.apiVersion != type.apiVersion else { return stored }
     var object = stored
     object["apiVersion"] = .string(type.apiVersion)
@@ -140,6 +141,7 @@ extension ServedKind {
   /// The reverse of ``shown(_:)``.
   func storable(_ object: JSON) -> JSON {
     if type.group == "events.k8s.io" { return EventConversion.toCoreGroup(object) }
+    if type.apiVersion == AutoscalerConversion.older { return AutoscalerConversion.toNewer(object) }
     guard let version = custom?.storageVersion, object.apiVersion != version else { return object }
     var stored = object
     stored["apiVersion"] = .string(version)

@@ -16,6 +16,7 @@ enum Strategy {
     }
     switch (call.type.group, call.type.plural) {
     case ("apps", "deployments"), ("policy", "poddisruptionbudgets"), ("autoscaling", "horizontalpodautoscalers"),
+      ("batch", "cronjobs"),
       ("admissionregistration.k8s.io", "validatingadmissionpolicies"):
       object["status"] = [:]
     case ("apps", "replicasets"):
@@ -23,6 +24,11 @@ enum Strategy {
     case ("", "services"):
       object["status"] = ["loadBalancer": [:]]
       prepareService(&object, allocate: allocate)
+    case ("batch", "jobs"):
+      object["status"] = [:]
+      prepareJob(&object)
+    case ("networking.k8s.io", "ingresses"):
+      object["status"] = ["loadBalancer": [:]]
     case ("", "namespaces"):
       object["spec"] = ["finalizers": ["kubernetes"]]
       object["status"] = ["phase": "Active"]
@@ -125,6 +131,21 @@ enum Strategy {
     for field in ["ipFamilies", "ipFamilyPolicy"] where spec[field] == nil { spec[field] = before[field] }
   }
 
+  // MARK: Jobs
+
+  /// The labels and the selector by which a Job knows its pods, unless somebody chose them.
+  private static func prepareJob(_ object: inout JSON) {
+    guard object[path: ["spec", "manualSelector"]]?.bool != true else { return }
+    let labels = [
+      "batch.kubernetes.io/controller-uid": object.uid, "batch.kubernetes.io/job-name": object.name,
+      "controller-uid": object.uid, "job-name": object.name,
+    ]
+    for (label, value) in labels {
+      object[path: ["spec", "template", "metadata", "labels", label]] = .string(value)
+    }
+    object[path: ["spec", "selector", "matchLabels", "batch.kubernetes.io/controller-uid"]] = .string(object.uid)
+  }
+
   // MARK: Pods
 
   /// What the admission plugins Priority and DefaultTolerationSeconds add, and the first status.
@@ -225,13 +246,11 @@ enum Strategy {
 extension APIServer {
   /// An address of 10.96.0.0/16 that no Service has.
   func clusterIP(in state: StoreState) -> String {
-    let used = Set(
-      state.objects(StoredResource(.services)).compactMap { $0[path: ["spec", "clusterIP"]]?.string })
     let start = Int(randomNumber() % 65_000)
     for offset in 0..<65_000 {
       let number = 10 + (start + offset) % 65_000
       let address = "10.96.\(number / 256).\(number % 256)"
-      if !used.contains(address) { return address }
+      if !state.hasService(at: address) { return address }
     }
     return "None"
   }

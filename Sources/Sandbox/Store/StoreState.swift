@@ -57,6 +57,9 @@ struct StoreState: Sendable {
   let historyLimit: Int
 
   private var collections: [StoredResource: TreeDictionary<ObjectKey, JSON>] = [:]
+  /// The cluster IPs of all Services: looking through the Services for a free one would make each cost more than the
+  /// one before.
+  private var serviceAddresses: TreeSet<String> = []
   /// What is to go by itself, the soonest first.
   private var expiries = PersistentQueue<Expiry>()
   /// The version at which a collection that came later, that of a custom resource, began.
@@ -106,6 +109,7 @@ struct StoreState: Sendable {
     object[path: ["metadata", "resourceVersion"]] = .string(String(resourceVersion))
     let key = object.objectKey
     let previous = collections[resource, default: [:]].updateValue(object, forKey: key)
+    if resource == Self.services { moveService(from: previous, to: object) }
     remember(
       StoreChange(
         kind: previous == nil ? .added : .modified, resourceVersion: resourceVersion, resource: resource, key: key,
@@ -117,6 +121,7 @@ struct StoreState: Sendable {
   /// - Parameter last: the last state to show to watches, where it differs from what is stored.
   mutating func remove(_ key: ObjectKey, in resource: StoredResource, last: JSON? = nil) {
     guard let previous = collections[resource]?.removeValue(forKey: key) else { return }
+    if resource == Self.services { moveService(from: previous, to: nil) }
     resourceVersion += 1
     var object = last ?? previous
     object[path: ["metadata", "resourceVersion"]] = .string(String(resourceVersion))
@@ -147,6 +152,17 @@ struct StoreState: Sendable {
   /// The collection's history begins now: older versions are too old for it.
   mutating func begin(_ resource: StoredResource) {
     beginnings[resource] = resourceVersion
+  }
+
+  private static let services = StoredResource(.services)
+
+  /// Whether a Service has this cluster IP.
+  func hasService(at address: String) -> Bool { serviceAddresses.contains(address) }
+
+  private mutating func moveService(from old: JSON?, to new: JSON?) {
+    let path = ["spec", "clusterIP"]
+    if let address = old?[path: path]?.string { serviceAddresses.remove(address) }
+    if let address = new?[path: path]?.string { serviceAddresses.insert(address) }
   }
 
   private mutating func remember(_ change: StoreChange) {

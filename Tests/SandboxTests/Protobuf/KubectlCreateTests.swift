@@ -24,6 +24,48 @@ struct KubectlCreateTests {
     return (process.terminationStatus, String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))
   }
 
+  /// A command, what to get afterwards, and what that says.
+  private static let others: [(String, String, String)] = [
+    (
+      "create job once --image=busybox -- date",
+      "job once -o jsonpath={.spec.completions}{.spec.template.spec.containers[0].command[0]}", "1date"
+    ),
+    (
+      "create cronjob hourly --image=busybox --schedule=@hourly -- date",
+      "cronjob hourly -o jsonpath={.spec.schedule}{.spec.concurrencyPolicy}", "@hourlyAllow"
+    ),
+    (
+      "create job now --from=cronjob/hourly",
+      "job now -o jsonpath={.spec.template.spec.restartPolicy}{.metadata.ownerReferences[0].kind}", "OnFailureCronJob"
+    ),
+    (
+      "create ingress front --class=public --default-backend=other:http --rule=a.example/shop*=web:8080,tls=secret",
+      "ingress front -o jsonpath={.spec.rules[0].http.paths[0].backend.service.port.number}"
+        + "{.spec.tls[0].secretName}{.spec.defaultBackend.service.port.name}", "8080secrethttp"
+    ),
+    (
+      "create priorityclass urgent --value=10 --preemption-policy=Never",
+      "priorityclass urgent -o jsonpath={.value}{.preemptionPolicy}", "10Never"
+    ),
+    (
+      "autoscale deployment web --min=2 --max=5 --cpu-percent=70",
+      "hpa.v2.autoscaling web -o jsonpath={.spec.maxReplicas}"
+        + "{.spec.metrics[0].resource.target.averageUtilization}", "570"
+    ),
+    ("expose deployment web --port=80 --name=exposed", "svc exposed -o jsonpath={.spec.selector.app}", "web"),
+    ("run lone --image=busybox --port=80", "pod lone -o jsonpath={.spec.containers[0].image}", "busybox"),
+    (
+      "create secret docker-registry pull --docker-server=r.example --docker-username=u --docker-password=p",
+      "secret pull -o jsonpath={.type}", "kubernetes.io/dockerconfigjson"
+    ),
+    (
+      "create service loadbalancer out --tcp=80:8080", "svc out -o jsonpath={.spec.ports[0].targetPort}", "8080"
+    ),
+    (
+      "create quota few --hard=pods=2 --scopes=BestEffort", "quota few -o jsonpath={.spec.scopes[0]}", "BestEffort"
+    ),
+  ]
+
   @Test(
     "kubectl's create commands create what they say", .enabled(if: kubectl != nil, "kubectl is not installed"),
     .timeLimit(.minutes(3)))
@@ -44,6 +86,12 @@ struct KubectlCreateTests {
         let (status, output) = try await run(recorded.command, config)
         #expect(status == 0 && output.contains(" created"), "\(recorded.command): \(output)")
       }
+      for (command, check, expected) in Self.others {
+        let (status, output) = try await run(command, config)
+        #expect(status == 0, "\(command): \(output)")
+        let found = try await run("get \(check)", config)
+        #expect(found.output == expected, "\(command)")
+      }
       let deployment = try await run(
         "get deployment web -o jsonpath={.spec.replicas}{.spec.template.spec.containers[*].image}", config)
       #expect(deployment.output == "3nginx:1.27 busybox")
@@ -53,6 +101,8 @@ struct KubectlCreateTests {
       #expect(service.output == "8080 https")
       let review = try await run("auth can-i get pods", config)
       #expect(review.output.hasSuffix("yes\n"), "\(review.output)")
+      let who = try await run("auth whoami --as=jane --as-group=devs -o jsonpath={.status.userInfo.username}", config)
+      #expect(who.output == "jane")
       group.cancelAll()
     }
   }

@@ -65,10 +65,12 @@ struct ProtobufBodyTests {
 
   @Test("a kind without a table is refused, not half read")
   func unknownKind() {
-    let answer = answer(
-      RecordedBody.priorityClass.bytes, ProtobufBody.mediaType, "/api/v1/namespaces/default/configmaps")
+    let kind = Array("LimitRange".utf8)
+    let type: [UInt8] = [10, 2] + Array("v1".utf8) + [18, UInt8(kind.count)] + kind
+    let body: [UInt8] = Array("k8s\0".utf8) + [10, UInt8(type.count)] + type + [18, 0]
+    let answer = answer(body, ProtobufBody.mediaType, "/api/v1/namespaces/default/limitranges")
     #expect(answer.status == 415)
-    #expect(answer.body["message"]?.string?.contains("PriorityClass") == true)
+    #expect(answer.body["message"]?.string?.contains("LimitRange") == true)
   }
 
   @Test("a body that is cut off is refused")

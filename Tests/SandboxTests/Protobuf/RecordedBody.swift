@@ -280,16 +280,4 @@ extension RecordedBody {
       {"kind": "ResourceQuota", "apiVersion": "v1", "metadata": {"name": "q", "creationTimestamp": null},
       "spec": {"hard": {"cpu": "1"}}, "status": {}}
       """)
-
-  static let priorityClass = RecordedBody(
-    command: "create priorityclass p --value=10",
-    path: "/apis/scheduling.k8s.io/v1/priorityclasses",
-    hexadecimal: """
-      6b3873000a250a147363686564756c696e672e6b38732e696f2f7631120d5072696f72697479436c617373122f0a110a017012001a00
-      22002a00320038004200100a180022002a14507265656d70744c6f7765725072696f726974791a002200
-      """,
-    json: """
-      {"kind": "PriorityClass", "apiVersion": "scheduling.k8s.io/v1", "metadata": {"name": "p",
-      "creationTimestamp": null}, "value": 10, "preemptionPolicy": "PreemptLowerPriority"}
-      """)
 }

@@ -67,6 +67,35 @@ struct StoreCostTests {
     #expect(last < first * 3, "the first 100: \(first) s, 100 beside 6000: \(last) s")
   }
 
+  @Test("a Service finds a free address without a look at the other Services")
+  func addresses() {
+    let time = VirtualTime()
+    let server = APIServer(clock: time.clock, random: SeededGenerator(seed: 1))
+    func create(_ numbers: Range<Int>) -> (cost: Double, addresses: Set<String>) {
+      var addresses: Set<String> = []
+      let cost = processorTime {
+        for number in numbers {
+          let service: JSON = ["metadata": ["name": .string("s\(number)")], "spec": ["ports": [["port": 80]]]]
+          let response = server.handle(
+            ServerRequest(
+              "POST", "/api/v1/namespaces/default/services", headers: [("Content-Type", "application/json")],
+              body: service.bytes))
+          precondition(response.status == 201)
+          if case .bytes(let bytes) = response.body, let created = try? JSON(parsing: Data(bytes)) {
+            addresses.insert(created[path: ["spec", "clusterIP"]]?.string ?? "")
+          }
+        }
+      }
+      return (cost, addresses)
+    }
+    _ = create(0..<50)
+    let first = create(50..<150)
+    let between = create(150..<3000)
+    let last = create(3000..<3100)
+    #expect(first.addresses.union(between.addresses).union(last.addresses).count == 3050)
+    #expect(last.cost < first.cost * 3, "the first 100: \(first.cost) s, 100 beside 3000: \(last.cost) s")
+  }
+
   @Test("older states stay what they were while the store goes on")
   func olderStates() {
     var state = StoreState(historyLimit: 3)
