@@ -78,17 +78,21 @@ struct GivenCluster: Sendable {
     }
   }
 
-  /// Takes away what the tests made. The controller still runs: the Rollouts' finalizers are its own.
-  func cleanUp(_ kubectl: Program) async {
+  /// Takes away what the tests made, while the controller still runs: the Rollouts' finalizers are its own.
+  func removeNamespaces(_ kubectl: Program) async {
+    await remove(["namespaces", "--selector=\(Self.label)"], kubectl)
+  }
+
+  /// Takes away what was installed, after the controller has ended.
+  func uninstall(_ kubectl: Program) async {
+    await remove(["-k", Machine.source("deploy").path, "--ignore-not-found"], kubectl)
+    await remove(["customresourcedefinitions", "--selector=\(Self.label)"], kubectl)
+  }
+
+  private func remove(_ what: [String], _ kubectl: Program) async {
     do {
-      let selector = "--selector=\(Self.label)"
-      let deleted = try await kubectl.run(["delete", "namespaces", selector, "--timeout=90s"], deadline: .seconds(100))
-      let removed = try await kubectl.run(
-        ["delete", "-k", Machine.source("deploy").path, "--ignore-not-found", "--timeout=90s"], deadline: .seconds(100))
-      let forgotten = try await kubectl.run(["delete", "customresourcedefinitions", selector, "--timeout=60s"])
-      for outcome in [deleted, removed, forgotten] where outcome.exitCode != 0 {
-        print("not all was cleaned up: \(outcome)")
-      }
+      let outcome = try await kubectl.run(["delete"] + what + ["--timeout=90s"], deadline: .seconds(100))
+      if outcome.exitCode != 0 { print("not all was cleaned up: \(outcome)") }
     } catch {
       print("the cluster was not cleaned up: \(error)")
     }

@@ -159,9 +159,10 @@ actor TestCluster {
   func stopController() async { await controller?.stop() }
 
   private func stop() async {
-    if let given { await given.cleanUp(kubectl) }
+    await given?.removeNamespaces(kubectl)
     await controller?.stop()
     await record.stop()
+    await given?.uninstall(kubectl)
     for daemon in daemons.reversed() { await daemon.stop() }
   }
 
