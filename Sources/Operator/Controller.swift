@@ -58,7 +58,9 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
       board: board, queue: queue, prometheus: PrometheusClient(baseURL: settings.prometheusURL, transport: outbound),
       metrics: IstioMetrics(), time: client.time, logger: logger)
     let reconciles = ReconcileRecord(time: client.time)
-    let workers = WorkerPool(queue, workers: settings.workers, logger: logger) { item in
+    let workers = WorkerPool(
+      queue, workers: settings.workers, reserved: OperatorSettings.reservedWorkers, logger: logger
+    ) { item in
       try await reconciles.measure { try await reconciler.reconcile(item) }
     }
     let logger = logger
@@ -69,9 +71,11 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
       watches.addAll(to: queue)
       logger.info("reconciling")
       try await withThrowingTaskGroup(of: Void.self) { group in
-        for service in [workers, judge, hold] as [any ServiceLifecycle.Service] {
-          group.addTask { try await service.run() }
+        // The way from a proof to the routing write goes through these two.
+        for service in [workers, judge] as [any ServiceLifecycle.Service] {
+          group.addTask(priority: .high) { try await service.run() }
         }
+        group.addTask { try await hold.run() }
         try await group.waitForAll()
       }
     }

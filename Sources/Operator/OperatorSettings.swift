@@ -12,6 +12,10 @@ public struct OperatorSettings: Sendable {
   public var identity: String
   /// Namespaces, other than a Rollout's own, whose gateways its plan may name.
   public var gatewayNamespaces: Set<String>
+  /// Rollouts with a failed check or a person's command that are reconciled besides, whatever others do.
+  static let reservedWorkers = 2
+  /// Connections on which writes go out: an abort's never waits for those of other Rollouts to be answered.
+  public var writeConnections: Int { workers + Self.reservedWorkers }
   /// Rollouts that are reconciled at the same time.
   public var workers: Int
   /// The label by which plans' own queries are kept to the Rollout's namespace; `nil` lets them read all namespaces.

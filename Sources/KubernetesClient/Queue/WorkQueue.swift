@@ -51,17 +51,19 @@ public final class WorkQueue<Key: Hashable & Sendable>: Sendable {
   }
 
   /// Waits for a key that is due. Each item that is taken must be finished.
+  /// - Parameter urgentOnly: waits for an urgent one.
   /// - Returns: `nil` after the shutdown.
   /// - Throws: `CancellationError`
-  public func next() async throws -> WorkItem<Key>? {
+  public func next(urgentOnly: Bool = false) async throws -> WorkItem<Key>? {
     while true {
       try Task.checkCancellation()
       let seen = signal.version
       let now = time.uptime
       let (item, isShutDown, due) = state.withLock { state in
         if state.isShutDown { return (WorkItem<Key>?.none, true, Duration?.none) }
-        let item = state.queue.take(at: now)
-        return (item, false, item == nil ? state.queue.nextDue() : nil)
+        let item = state.queue.take(at: now, urgentOnly: urgentOnly)
+        // What waits for its time is not urgent.
+        return (item, false, item == nil && !urgentOnly ? state.queue.nextDue() : nil)
       }
       if let item { return item }
       if isShutDown { return nil }

@@ -114,9 +114,10 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
   }
 
   /// The next key that is due, urgent ones first.
-  mutating func take(at now: Duration) -> WorkItem<Key>? {
+  mutating func take(at now: Duration, urgentOnly: Bool = false) -> WorkItem<Key>? {
     promote(at: now)
-    guard let key = urgent.popFirst() ?? normal.popFirst(), var entry = entries[key] else { return nil }
+    guard let key = urgent.popFirst() ?? (urgentOnly ? nil : normal.popFirst()), var entry = entries[key]
+    else { return nil }
     let item = WorkItem(key: key, reasons: entry.reasons, failures: entry.failures)
     entry.phase = .running(then: nil)
     entry.reasons = []

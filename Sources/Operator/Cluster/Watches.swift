@@ -43,7 +43,9 @@ struct Watches: Sendable {
         handlers: [
           { change in
             for object in change.objects {
-              for key in index.keys(for: object, type) { queue.add(key, reason: "\(type.kind) \(change.key.name)") }
+              for key in index.keys(for: object, type) {
+                queue.add(key, reason: "\(type.kind) \(change.key.name)", urgent: change.isCommand)
+              }
             }
           }
         ])
@@ -93,6 +95,12 @@ struct Watches: Sendable {
 }
 
 extension CacheChange where Object == JSON {
+  /// A person decided something about a run.
+  fileprivate var isCommand: Bool {
+    guard case .updated(let old, let new) = self else { return false }
+    return old[path: ["spec", "command"]] != new[path: ["spec", "command"]]
+  }
+
   /// The states that the change speaks of: a Service that loses a label still concerns the Rollout that it named.
   fileprivate var objects: [JSON] {
     switch self {

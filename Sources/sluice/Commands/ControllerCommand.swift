@@ -75,19 +75,21 @@ struct ControllerCommand: AsyncParsableCommand {
     var logger = Logger(label: "sluice") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = logLevel
     let agent = "sluice/\(Version.text)"
-    let transport = try CurlTransport(settings.transportConfiguration(userAgent: agent))
     let outbound = try CurlTransport(TransportConfiguration(proxy: .environment(), userAgent: agent))
+    let identity = "\(ProcessInfo.processInfo.hostName)_\(UUID().uuidString.prefix(8))"
+    let operatorSettings = OperatorSettings(
+      prometheusURL: prometheusURL, namespace: namespace,
+      lease: ObjectKey(namespace: leaseNamespace ?? settings.namespace, name: "sluice"), identity: identity,
+      gatewayNamespaces: Set(gatewayNamespace), workers: workers,
+      queryNamespaceLabel: allowQueriesOfAllNamespaces ? nil : queryNamespaceLabel,
+      status: statusPort.map { StatusAddress(host: statusAddress, port: $0) }, version: Version.text)
+    var configuration = try settings.transportConfiguration(userAgent: agent)
+    configuration.writeConnections.perHost = operatorSettings.writeConnections
+    let transport = try CurlTransport(configuration)
     let requests = RequestCounts()
     let client = KubernetesClient(settings, transport: requests.counting(transport), logger: logger)
-    let identity = "\(ProcessInfo.processInfo.hostName)_\(UUID().uuidString.prefix(8))"
     let controller = Controller(
-      settings: OperatorSettings(
-        prometheusURL: prometheusURL, namespace: namespace,
-        lease: ObjectKey(namespace: leaseNamespace ?? settings.namespace, name: "sluice"), identity: identity,
-        gatewayNamespaces: Set(gatewayNamespace), workers: workers,
-        queryNamespaceLabel: allowQueriesOfAllNamespaces ? nil : queryNamespaceLabel,
-        status: statusPort.map { StatusAddress(host: statusAddress, port: $0) }, version: Version.text),
-      client: client, outbound: outbound, requests: requests, logger: logger)
+      settings: operatorSettings, client: client, outbound: outbound, requests: requests, logger: logger)
     logger.info(
       "starting", metadata: ["version": "\(Version.text)", "server": "\(settings.server)", "identity": "\(identity)"])
     let group = ServiceGroup(

@@ -11,6 +11,16 @@ struct WorkQueueTests {
       randomness: Randomness { 0 })
   }
 
+  @Test("a worker for urgent keys leaves all others alone")
+  func urgentOnly() async throws {
+    let queue = queue(ManualClock())
+    queue.add("shop/calm", reason: "time")
+    async let first = queue.next(urgentOnly: true)
+    queue.add("shop/urgent", reason: "a check failed", urgent: true)
+    #expect(try await first?.key == "shop/urgent")
+    #expect(try await queue.next()?.key == "shop/calm")
+  }
+
   @Test("a waiting worker gets a key when it is added, and a delayed one when its time has come")
   func waiting() async throws {
     let clock = ManualClock()
