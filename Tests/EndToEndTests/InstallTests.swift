@@ -31,8 +31,10 @@ extension EndToEnd {
       budget[path: ["spec", "selector", "matchLabels"]] == deployment[path: ["spec", "selector", "matchLabels"]])
 
     // The answers that the probes and Prometheus get.
-    let metrics = try await cluster.ask("/metrics").text
-    #expect(metrics.contains("sluice_leader 1\n"), "\(metrics.prefix(600))")
+    let metrics = try await poll("the lease", within: .seconds(60), every: .milliseconds(300)) {
+      let text = try await cluster.ask("/metrics").text
+      return text.contains("sluice_leader 1\n") ? text : nil
+    }
     #expect(metrics.contains("sluice_watch_up{resource=\"rollouts.sluice.dev\"} 1\n"))
     #expect(metrics.contains("sluice_kubernetes_requests_total{method=\"GET\",code=\"200\"}"))
     #expect(try await cluster.ask("/healthz").status == 200)

@@ -27,7 +27,7 @@ extension EndToEnd {
       #expect(checks.map { $0["verdict"]?.string } == ["Pass", "Pass", "Fail"])
       #expect(checks.last?["mode"]?.string == "DryRun")
       let asked = checks.first?[path: ["evidence", "queries"]]?.array?.compactMap(\.string) ?? []
-      #expect(asked.count == 1 && asked[0].contains("namespace=\"query-good\""), "\(asked)")
+      #expect(asked.count == 1 && asked[0].contains("namespace=\"\(shop.namespace)\""), "\(asked)")
     }
   }
 
@@ -52,7 +52,7 @@ extension EndToEnd {
       try await expectRejected(shop, "v2-errors20", naming: "share")
       let explained = try await shop.decide("explain", "checkout", "--queries")
       #expect(explained.contains("at least 0.98 allowed"), "\(explained)")
-      #expect(explained.contains("namespace=\"query-bad\""), "\(explained)")
+      #expect(explained.contains("namespace=\"\(shop.namespace)\""), "\(explained)")
     }
   }
 
