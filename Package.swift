@@ -64,8 +64,8 @@ let package = Package(
     .executableTarget(
       name: "sluice",
       dependencies: [
-        "Operator", "Sandbox", "TrafficRouting", "RolloutAPI", "KubernetesClient", "KubernetesAPI", "Prometheus",
-        "HTTPTransport", argumentParser, logging, lifecycle, yams,
+        "Operator", "Sandbox", "TrafficRouting", "RolloutAPI", "CanaryAnalysis", "KubernetesClient", "KubernetesAPI",
+        "Prometheus", "HTTPTransport", argumentParser, logging, lifecycle, yams,
       ],
       swiftSettings: settings),
     .executableTarget(
@@ -88,6 +88,6 @@ let package = Package(
         "Operator", "RolloutEngine", "RolloutAPI", "TrafficRouting", "CanaryAnalysis", "KubernetesClient",
         "KubernetesAPI", "Prometheus", "HTTPTransport", "Sandbox", logging,
       ]),
-    tests("SluiceTests", ["sluice", "RolloutAPI", "KubernetesAPI", "KubernetesClient"]),
+    tests("SluiceTests", ["sluice", "Operator", "RolloutAPI", "KubernetesAPI", "KubernetesClient", argumentParser]),
   ]
 )

@@ -15,9 +15,9 @@ struct Sluice: AsyncParsableCommand {
       CommandGroup(
         name: "See",
         subcommands: [
-          GetCommand.self, StatusCommand.self, HistoryCommand.self, ExplainCommand.self, LintCommand.self,
-          DoctorCommand.self,
+          GetCommand.self, StatusCommand.self, HistoryCommand.self, ExplainCommand.self, DoctorCommand.self,
         ]),
+      CommandGroup(name: "Try", subcommands: [LintCommand.self, SimulateCommand.self, BacktestCommand.self]),
       CommandGroup(
         name: "Decide",
         subcommands: [

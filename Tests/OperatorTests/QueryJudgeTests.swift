@@ -94,6 +94,7 @@ import Testing
     let plan = try OperatorTests.plan(slos: [errors, queue])
     var judge = QueryJudge(plan.analysis)
     func look(_ seconds: Double, since verified: Date) throws {
+      judge.count(.value([MetricsKey(track: .canary, process: ""): 1000]), since: verified)
       let round = try #require(
         judge.round(
           setting(plan), now: verified + seconds, traffic: traffic, writtenAt: verified, verifiedAt: verified))
@@ -104,6 +105,20 @@ import Testing
     #expect(judge.reports.first?.isDryRun == true)
     try look(30, since: now + 100)
     #expect(judge.reports.first?.verdict == .insufficient)
+  }
+
+  @Test("with too few requests a value decides nothing, neither for nor against")
+  func tooFew() throws {
+    let plan = try plan(slos: [SLOSpec(name: "queue", query: "max(queue)", value: BoundsSpec(max: "5"))])
+    var judge = QueryJudge(plan.analysis)
+    judge.count(.value([MetricsKey(track: .canary, process: ""): 49]), since: now)
+    for second in [30.0, 40, 50, 60] {
+      let round = try #require(
+        judge.round(setting(plan), now: now + second, traffic: traffic, writtenAt: now, verifiedAt: now))
+      judge.record([QueryQuestion(slo: "queue", track: .canary): .value(second)], of: round)
+    }
+    #expect(judge.reports.first?.judgement?.finding == .tooFewRequests)
+    #expect(judge.reports.first?.message.contains("49 of the 50 requests") == true)
   }
 
   @Test("only one number counts as an answer")

@@ -110,9 +110,10 @@ import Testing
         step 1: weight 1% - Passed
           began 2026-01-01T12:05:05Z, traffic verified after 20s, ended after 2m20s
           + errors: Pass (Kept)
+              The canary keeps what is asked of it, and is not shown to be worse than stable.
               no errors
-              worse than stable: evidence 1.2, fails at 2000
-              watched for 2m, risk of a false abort 0.1%
+              worse than stable? the numbers were up to 1.2 times likelier if it is (fails from 2000 on)
+              watched for 2m, would wrongly fail a good canary with a probability of 0.1%
               note: coarse buckets
               query: up
 
@@ -123,6 +124,7 @@ import Testing
           + errors: Pass
               errors: canary 0 % (0 of 120 requests)
           ? p99: Insufficient (TooFewRequests)
+              Too few requests to tell. More traffic or more time decides.
         """)
   }
 

@@ -72,6 +72,7 @@ struct QueryJudge: Sendable {
 
   private var objectives: [Objective]
   private let interval: Duration
+  private let minRequests: Double
   /// Requests of the tracks since the traffic was verified.
   private var requests: [Track: Double] = [:]
   private var since: Date?
@@ -79,6 +80,7 @@ struct QueryJudge: Sendable {
 
   init(_ analysis: PlanAnalysis) {
     interval = analysis.interval
+    minRequests = Double(analysis.minRequests)
     objectives = analysis.slos.compactMap { slo in
       guard case .query(let query) = slo.objective else { return nil }
       func bounds(_ bounds: SLO.Bounds?) -> ThresholdCheck.Bounds? {
@@ -146,6 +148,10 @@ struct QueryJudge: Sendable {
       objectives[index].isReady = true
       return
     }
+    objectives[index].window = round.window
+    objectives[index].asked = Track.allCases.reversed().compactMap { round.texts[QueryQuestion(slo: name, track: $0)] }
+    // A value made of a few requests is chance, for good or bad.
+    guard hasRequests else { return }
     guard let canary = values[QueryQuestion(slo: name, track: .canary)] else { return }
     if judgedSince != verifiedAt { objectives[index].check.beginAnew(comparing: round.servesStable) }
     var scale: Double?
@@ -155,9 +161,9 @@ struct QueryJudge: Sendable {
       scale = own / base
     }
     objectives[index].check.record(canary: canary, stable: round.servesStable ? stable ?? .missing : nil, scale: scale)
-    objectives[index].window = round.window
-    objectives[index].asked = Track.allCases.reversed().compactMap { round.texts[QueryQuestion(slo: name, track: $0)] }
   }
+
+  private var hasRequests: Bool { requests[.canary] ?? 0 >= minRequests }
 
   /// Whether each query that compares has a value of stable.
   var baseline: Measurements.Baseline {
@@ -178,11 +184,17 @@ struct QueryJudge: Sendable {
       if objective.check.compares, objective.query.expression.growsWithTraffic {
         notes.append("a sum of rates grows with traffic, so it is compared per request")
       }
-      let judgement = objective.check.judgement(
+      if judgedSince != nil, !hasRequests {
+        let seen = Int(requests[.canary] ?? 0)
+        notes.insert("the canary had \(seen) of the \(Int(minRequests)) requests that a verdict needs", at: 0)
+      }
+      var judgement = objective.check.judgement(
         queries: objective.asked, window: objective.window.map { $0 / .seconds(1) }, notes: notes)
+      if judgedSince != nil, !hasRequests, judgement.verdict != .fail { judgement.finding = .tooFewRequests }
       return CheckReport(
         name: objective.slo.name, verdict: judgement.verdict,
-        message: judgement.evidence.values?.sentence ?? judgement.evidence.sentence, judgement: judgement,
+        message: [judgement.evidence.values?.sentence, judgement.finding == .tooFewRequests ? notes.first : nil]
+          .compactMap { $0 }.joined(separator: "; "), judgement: judgement,
         isDryRun: objective.slo.mode == .dryRun)
     }
   }

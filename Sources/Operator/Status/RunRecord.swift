@@ -185,7 +185,10 @@ extension EvidenceRecord {
       queries: evidence.queries.isEmpty ? nil : evidence.queries, notes: evidence.notes.isEmpty ? nil : evidence.notes)
   }
 
-  fileprivate static func text(_ number: Double?) -> String? { number.flatMap { DecimalString($0)?.description } }
+  fileprivate static func text(_ number: Double?) -> String? {
+    // What is more than a decimal text holds is cut: the strongest evidence must not be the one that is left out.
+    number.flatMap { DecimalString(min($0, 999_999_999_999_999))?.description }
+  }
 }
 
 extension EvidenceRecord.Track {

@@ -38,6 +38,8 @@ struct ExplainCommand: AsyncParsableCommand {
   var run: String?
   @Flag(help: "Also show what Prometheus was asked.")
   var queries = false
+  @Option(name: .shortAndLong, help: "Print the run with all of its evidence instead: json or yaml.")
+  var output: OutputFormat?
   @OptionGroup var cluster: ClusterOptions
 
   func run() async throws {
@@ -45,14 +47,23 @@ struct ExplainCommand: AsyncParsableCommand {
       if let run {
         let found = try await session.client.find(RolloutRun.self, session.key(run))
         guard let found else { throw CommandFailure("there is no run \(run) in namespace \(session.namespace)") }
-        return Output.print(Explanation.lines(found, withQueries: queries))
+        return try show(found)
       }
       let snapshot = try await session.snapshot(rollout)
       guard let newest = snapshot.run else {
         let message = snapshot.rollout.status?.message.map { ": \($0)" } ?? ""
+        if output != nil { throw CommandFailure("rollout/\(rollout) has had no run yet\(message)") }
         return Output.print(["rollout/\(rollout) has had no run yet\(message)"])
       }
-      Output.print(Explanation.lines(newest, withQueries: queries))
+      try show(newest)
     }
+  }
+
+  private func show(_ run: RolloutRun) throws {
+    guard let output else { return Output.print(Explanation.lines(run, withQueries: queries)) }
+    var json = try JSON(encoding: run)
+    json["apiVersion"] = .string(RolloutRun.resource.apiVersion)
+    json["kind"] = .string(RolloutRun.resource.kind)
+    Output.print([try Output.text([json], as: output)])
   }
 }

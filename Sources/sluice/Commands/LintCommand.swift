@@ -16,19 +16,7 @@ struct LintCommand: AsyncParsableCommand {
   var files: [String]
 
   func run() async throws {
-    var texts: [Linter.File] = []
-    for file in files {
-      let data: Data
-      do {
-        data =
-          file == "-" ? try FileHandle.standardInput.readToEnd() ?? Data() : try Data(contentsOf: URL(filePath: file))
-      } catch {
-        throw CommandFailure("cannot read \(file): \(error.localizedDescription)")
-      }
-      guard let text = String(data: data, encoding: .utf8) else { throw CommandFailure("\(file) is not UTF-8 text") }
-      texts.append(Linter.File(name: file == "-" ? "standard input" : file, text: text))
-    }
-    let report = Linter.check(texts)
+    let report = Linter.check(try files.map(Linter.File.init(reading:)))
     for note in report.notes { Output.note(note) }
     Output.print(report.problems)
     let checked = "\(report.checked) \(report.checked == 1 ? "document" : "documents")"
@@ -42,6 +30,24 @@ enum Linter {
   struct File: Sendable {
     var name: String
     var text: String
+
+    init(name: String, text: String) {
+      self.name = name
+      self.text = text
+    }
+
+    /// - Parameter path: `-` is standard input.
+    init(reading path: String) throws {
+      let data: Data
+      do {
+        data =
+          path == "-" ? try FileHandle.standardInput.readToEnd() ?? Data() : try Data(contentsOf: URL(filePath: path))
+      } catch {
+        throw CommandFailure("cannot read \(path): \(error.localizedDescription)")
+      }
+      guard let text = String(data: data, encoding: .utf8) else { throw CommandFailure("\(path) is not UTF-8 text") }
+      self.init(name: path == "-" ? "standard input" : path, text: text)
+    }
   }
 
   struct Report: Sendable, Equatable {
@@ -76,6 +82,36 @@ enum Linter {
       report.problems += problems.map { line(entry, $0.field) + $0.description }
     }
     return report
+  }
+
+  /// The plan of one Rollout in files, its templates looked up among all of them.
+  /// - Parameters:
+  ///   - name: of the Rollout; needed where there are several.
+  ///   - namespace: of a Rollout that names none.
+  static func plan(in files: [File], named name: String?, namespace: String? = nil) throws -> Plan {
+    var report = Report()
+    let read = files.flatMap { Self.read($0, &report) }
+    if let problem = report.problems.first { throw CommandFailure(problem) }
+    let rollouts = read.compactMap { entry -> (Read, Rollout)? in
+      if case .rollout(let rollout) = entry.content { (entry, rollout) } else { nil }
+    }
+    let names = rollouts.map { $0.1.metadata.name ?? "" }
+    guard let (entry, rollout) = name.map({ name in rollouts.first { $0.1.metadata.name == name } }) ?? rollouts.first
+    else {
+      let found = names.isEmpty ? "no Rollout is in there" : "there are \(names.joined(separator: ", "))"
+      throw CommandFailure(name.map { "there is no Rollout \($0) in the files: \(found)" } ?? found)
+    }
+    guard name != nil || rollouts.count == 1 else {
+      throw CommandFailure("--rollout is needed, since there are several: \(names.joined(separator: ", "))")
+    }
+    let templates = AnalysisTemplates(of: read.map(\.content), namespace: entry.document.json.namespace)
+    var placed = rollout
+    placed.metadata.namespace = rollout.metadata.namespace ?? namespace ?? "default"
+    do throws(PlanErrors) {
+      return try Plan(placed, templates: templates)
+    } catch {
+      throw CommandFailure(error.problems.map { line(entry, $0.field) + $0.description }.joined(separator: "\n"))
+    }
   }
 
   private static func read(_ file: File, _ report: inout Report) -> [Read] {

@@ -50,7 +50,9 @@ enum Explanation {
 
   private static func check(_ check: CheckRecord, withQueries: Bool) -> [String] {
     let finding = check.finding.map { " (\($0))" } ?? ""
-    var lines = ["  \(RolloutPanel.mark(check.verdict)) \(check.name): \(check.verdict.rawValue)\(finding)"]
+    let dry = check.mode == .dryRun ? ", a dry run, which decides nothing" : ""
+    var lines = ["  \(RolloutPanel.mark(check.verdict)) \(check.name): \(check.verdict.rawValue)\(finding)\(dry)"]
+    if let sentence = check.finding.flatMap({ sentences[$0] }) { lines.append("      \(sentence)") }
     if let message = check.message { lines.append("      \(message)") }
     guard let evidence = check.evidence else { return lines }
     // The sentence says the counts and rates of both tracks already.
@@ -64,6 +66,18 @@ enum Explanation {
     }
     return lines
   }
+
+  /// What a finding means, by its word in the status.
+  private static let sentences = [
+    "Kept": "The canary keeps what is asked of it, and is not shown to be worse than stable.",
+    "WorseThanStable": "The canary is worse than stable at the same time, by more than chance explains.",
+    "LimitBroken": "The canary breaks its limit, by more than chance explains.",
+    "Environment":
+      "The canary breaks its limit and stable is no better: look at what both depend on. The canary is not blamed.",
+    "TooFewRequests": "Too few requests to tell. More traffic or more time decides.",
+    "Undecided": "What was seen so far allows both. More traffic or more time decides.",
+    "NoMeasurement": "There is no usable number, and nothing is concluded without one.",
+  ]
 
   private static func tracks(_ evidence: EvidenceRecord) -> [String] {
     var lines: [String] = []
@@ -84,18 +98,29 @@ enum Explanation {
   private static func numbers(_ evidence: EvidenceRecord) -> [String] {
     var lines: [String] = []
     if let eValue = evidence.eValue, let threshold = evidence.threshold {
-      lines.append("worse than stable: evidence \(number(eValue)), fails at \(number(threshold))")
+      lines.append("worse than stable? \(likelier(eValue, threshold))")
     }
     if let eValue = evidence.limitEValue, let threshold = evidence.limitThreshold {
       let limit = evidence.limit.map { " of \(percent($0))" } ?? ""
-      lines.append("breaks the limit\(limit): evidence \(number(eValue)), fails at \(number(threshold))")
+      lines.append("above the limit\(limit)? \(likelier(eValue, threshold))")
     }
+    let budget = evidence.budget.map { " of the \(percent($0)) of all checks" } ?? ""
     let last = [
-      evidence.window.map { "watched for \($0)" }, evidence.risk.map { "risk of a false abort \(percent($0))" },
+      evidence.window.map { "watched for \($0)" },
+      evidence.risk.map { "would wrongly fail a good canary with a probability of \(percent($0))\(budget)" },
     ]
     .compactMap { $0 }
     if !last.isEmpty { lines.append(last.joined(separator: ", ")) }
     return lines
+  }
+
+  /// What an e-value says: how many times likelier the numbers are if it is so than if it is not.
+  private static func likelier(_ eValue: String, _ threshold: String) -> String {
+    guard let value = Double(eValue) else { return eValue }
+    let words =
+      value <= 1
+      ? "nothing speaks for it" : "the numbers were up to \(number(eValue)) times likelier if it is"
+    return "\(words) (fails from \(number(threshold)) on)"
   }
 
   /// A share as a percentage with three significant digits.

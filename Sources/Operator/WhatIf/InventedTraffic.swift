@@ -1,0 +1,131 @@
+import CanaryAnalysis
+import Foundation
+import RolloutAPI
+import TrafficRouting
+
+/// What requests a simulation invents.
+public struct TrafficModel: Codable, Sendable, Hashable {
+  /// How a track answers.
+  public struct Behaviour: Codable, Sendable, Hashable {
+    /// The share of requests that fail, 0 to 1.
+    public var errors: Double
+    /// The median time of an answer, in milliseconds.
+    public var latency: Double
+
+    public init(errors: Double, latency: Double) {
+      self.errors = errors
+      self.latency = latency
+    }
+  }
+
+  /// What a query of the plan gives, with the deviation of its noise.
+  public struct Value: Codable, Sendable, Hashable {
+    public var stable: Double
+    public var canary: Double
+    public var deviation: Double
+
+    public init(stable: Double, canary: Double, deviation: Double = 0) {
+      self.stable = stable
+      self.canary = canary
+      self.deviation = deviation
+    }
+  }
+
+  /// Requests per second of both tracks together.
+  public var rate: Double
+  public var stable: Behaviour
+  public var canary: Behaviour
+  /// The deviation of the logarithm of an answer's time; its law is log-normal.
+  public var spread: Double
+  /// How far the rate swings up and down in the course of a day, 0 to 1.
+  public var swing: Double
+  /// The mean size of clumps of errors; 1 for independent ones.
+  public var clumps: Double
+  /// Seconds from the beginning during which the canary still behaves as stable does.
+  public var faultAfter: Double
+  /// By the name of the SLO.
+  public var values: [String: Value]
+
+  public init(
+    rate: Double, stable: Behaviour, canary: Behaviour, spread: Double = 0.5, swing: Double = 0, clumps: Double = 1,
+    faultAfter: Double = 0, values: [String: Value] = [:]
+  ) {
+    self.rate = rate
+    self.stable = stable
+    self.canary = canary
+    self.spread = spread
+    self.swing = swing
+    self.clumps = clumps
+    self.faultAfter = faultAfter
+    self.values = values
+  }
+}
+
+/// Requests drawn from a model.
+struct InventedTraffic: TrafficSource {
+  let model: TrafficModel
+  let boundaries: [Double]
+  private var random: SeededRandom
+
+  init(_ model: TrafficModel, seed: UInt64) {
+    self.model = model
+    random = SeededRandom(seed: seed)
+    boundaries = [
+      0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
+      3_600_000,
+    ]
+  }
+
+  var duration: Double? { nil }
+
+  private func behaviour(_ track: Track, at time: Double) -> TrafficModel.Behaviour {
+    track == .stable || time < model.faultAfter ? model.stable : model.canary
+  }
+
+  mutating func look(from: Double, to: Double, share: Double) -> [Track: TrackLook] {
+    let day = sin(2 * .pi * (from + to) / 2 / 86_400)
+    let mean = model.rate * (1 + model.swing * day) * (to - from)
+    var look: [Track: TrackLook] = [:]
+    for (track, part) in [(Track.stable, 1 - share), (.canary, share)] where part > 0 {
+      look[track] = draw(random.poisson(mean * part), behaviour(track, at: from))
+    }
+    return look
+  }
+
+  private mutating func draw(_ requests: Int, _ behaviour: TrafficModel.Behaviour) -> TrackLook {
+    var failed = 0
+    if model.clumps <= 1 {
+      failed = random.binomial(requests, behaviour.errors)
+    } else {
+      for _ in 0..<random.poisson(Double(requests) * behaviour.errors / model.clumps) {
+        // Geometric sizes, at least 1.
+        failed += 1 + Int((log(random.unit()) / log1p(-1 / model.clumps)).rounded(.down))
+      }
+      failed = min(failed, requests)
+    }
+    var buckets: [Int] = []
+    var rest = requests
+    var before = 0.0
+    for boundary in boundaries {
+      // Of those that are not in a bucket below, each is in this one with the conditional probability.
+      let below = Self.share(atMost: boundary, behaviour.latency, model.spread)
+      let here = before < 1 ? random.binomial(rest, min(1, max(0, (below - before) / (1 - before)))) : 0
+      rest -= here
+      before = below
+      buckets.append(requests - rest)
+    }
+    return TrackLook(requests: requests, failed: failed, buckets: buckets)
+  }
+
+  /// Of a log-normal law.
+  private static func share(atMost boundary: Double, _ median: Double, _ spread: Double) -> Double {
+    0.5 * erfc(-(log(boundary / median) / spread) / 2.0.squareRoot())
+  }
+
+  mutating func value(_ slo: SLO, _ track: Track, at time: Double, share: Double) -> Measured<Double> {
+    guard let value = model.values[slo.name], case .query(let query) = slo.objective else { return .missing }
+    let mean = track == .stable || time < model.faultAfter ? value.stable : value.canary
+    let part = query.expression.growsWithTraffic ? share : 1
+    return .value((mean + value.deviation * random.normal()) * part)
+  }
+}

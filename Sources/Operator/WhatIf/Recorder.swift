@@ -1,0 +1,144 @@
+import CanaryAnalysis
+import Foundation
+import Prometheus
+import RolloutAPI
+import TrafficRouting
+
+/// Reads the history of two revisions from a Prometheus, as the callees counted it.
+public struct Recorder: Sendable {
+  private let prometheus: PrometheusClient
+  private let metrics: IstioMetrics
+
+  public init(prometheus: PrometheusClient) {
+    self.prometheus = prometheus
+    metrics = IstioMetrics()
+  }
+
+  /// Looks that a recording may have.
+  public static let maxLooks = 50_000
+
+  /// - Parameters:
+  ///   - stable: the ReplicaSet of the older revision.
+  ///   - canary: that of the newer one; the same for a comparison of a revision with itself.
+  ///   - namespaceLabel: by which the plan's queries are kept to its namespace; `nil` for not at all.
+  /// - Throws: what Prometheus said, and ``RecordingProblem`` where a revision has no requests.
+  public func record(
+    _ plan: Plan, stable: String, canary: String, from start: Date, to end: Date, namespaceLabel: String?
+  ) async throws -> Recording {
+    let span = TrafficSpan(traffic: .stableOnly, from: start, until: end)
+    let step = plan.analysis.interval
+    let count = end.timeIntervalSince(start) / (step / .seconds(1))
+    guard count >= 2, count <= Double(Self.maxLooks) else {
+      throw RecordingProblem(
+        description: "\(Int(count)) looks of \(step.text) lie between the two times; 2 to \(Self.maxLooks) can be read")
+    }
+    var looks: [Date: Recording.Look] = [:]
+    var histograms: [Date: [Track: [Double: Double]]] = [:]
+    for (track, set) in [(Track.stable, stable), (.canary, canary)] {
+      let scope = MetricsScope(
+        namespace: plan.namespace, services: [], stableReplicaSet: set, canaryReplicaSet: "")
+      for kind in [LookAnswers.Question.Kind.requests, .latency] {
+        let question = LookAnswers.Question(view: .callee, kind: kind)
+        guard let query = question.text(metrics, [scope]) else { continue }
+        var counters = CounterIncreases<MetricsKey>()
+        for times in PastLooks.times(span, step: step) {
+          let values = try await matrix(query, times, step)
+          for time in times {
+            let readings = metrics.readings(values[PastLooks.milliseconds(time)] ?? [], of: scope, view: .callee)
+            let known = Set(counters.keys.map(\.process))
+            // Pods of the newer revision are seen from their beginning.
+            guard !readings.isEmpty || track == .canary,
+              let grown = counters.record(
+                readings, beginsAtZero: { track == .canary || $0.beginsAtZero(known: known) }), !readings.isEmpty
+            else { continue }
+            if kind == .latency {
+              for (key, count) in grown.values {
+                guard let boundary = key.boundary else { continue }
+                histograms[time, default: [:]][track, default: [:]][boundary, default: 0] += count
+              }
+            } else {
+              let failed = grown.values.filter(\.key.isError).values.reduce(0, +)
+              let look = TrackLook(requests: Int(grown.total.rounded()), failed: Int(failed.rounded()), buckets: [])
+              store(look, track, in: &looks[time, default: Recording.Look()])
+            }
+          }
+        }
+      }
+      try await addValues(plan, track, set, span, step, namespaceLabel, to: &looks)
+    }
+    return try assemble(looks, histograms, span: span, step: step)
+  }
+
+  private func store(_ counts: TrackLook, _ track: Track, in look: inout Recording.Look) {
+    if track == .stable { look.stable = counts } else { look.canary = counts }
+  }
+
+  private func matrix(_ query: String, _ times: [Date], _ step: Duration) async throws -> PastLooks.Values {
+    guard let first = times.first, let last = times.last else { return [:] }
+    let result = try await prometheus.queryRange(query, from: first, to: last, step: step, timeout: .seconds(30))
+    guard case .matrix(let series) = result.value else { return [:] }
+    return PastLooks.values(series)
+  }
+
+  private func addValues(
+    _ plan: Plan, _ track: Track, _ set: String, _ span: TrafficSpan, _ step: Duration, _ label: String?,
+    to looks: inout [Date: Recording.Look]
+  ) async throws {
+    let scope = MetricsScope(
+      namespace: plan.namespace, services: plan.services, stableReplicaSet: set, canaryReplicaSet: set)
+    let hash = String(set.split(separator: "-").last ?? "")
+    let setting = QuerySetting(
+      plan: plan, scope: scope, hashes: [.stable: hash, .canary: hash], step: nil, namespaceLabel: label)
+    for slo in plan.analysis.slos {
+      guard case .query(let query) = slo.objective else { continue }
+      let text = setting.text(query.expression, track, window: max(.seconds(120), step * 2))
+      for times in PastLooks.times(span, step: step) {
+        let values = try await matrix(text, times, step)
+        for time in times {
+          guard let found = values[PastLooks.milliseconds(time)], found.count == 1, found[0].value.isFinite else {
+            continue
+          }
+          if track == .stable {
+            looks[time, default: Recording.Look()].stableValues = (looks[time]?.stableValues ?? [:])
+              .merging([slo.name: found[0].value]) { $1 }
+          } else {
+            looks[time, default: Recording.Look()].canaryValues = (looks[time]?.canaryValues ?? [:])
+              .merging([slo.name: found[0].value]) { $1 }
+          }
+        }
+      }
+    }
+  }
+
+  private func assemble(
+    _ looks: [Date: Recording.Look], _ histograms: [Date: [Track: [Double: Double]]], span: TrafficSpan, step: Duration
+  ) throws -> Recording {
+    let boundaries = Set(histograms.values.flatMap(\.values).flatMap(\.keys)).filter(\.isFinite).sorted()
+    func fill(_ look: inout TrackLook?, _ histogram: [Double: Double]?) {
+      guard let requests = look?.requests else { return }
+      var largest = 0.0
+      // A boundary that did not grow has as many as the one below it.
+      look?.buckets = boundaries.map { boundary in
+        largest = max(largest, histogram?[boundary] ?? 0)
+        return min(requests, Int(largest.rounded()))
+      }
+    }
+    // The first moment is what the others are counted from.
+    let times = PastLooks.times(span, step: step).joined().dropFirst()
+    let recording = Recording(
+      start: span.from, interval: step / .seconds(1), boundaries: boundaries,
+      looks: times.map { time in
+        var look = looks[time] ?? Recording.Look()
+        fill(&look.stable, histograms[time]?[.stable])
+        fill(&look.canary, histograms[time]?[.canary])
+        return look
+      })
+    if let problem = recording.problem { throw RecordingProblem(description: problem) }
+    return recording
+  }
+}
+
+/// Why what was recorded cannot be used.
+public struct RecordingProblem: Error, Sendable, CustomStringConvertible {
+  public var description: String
+}

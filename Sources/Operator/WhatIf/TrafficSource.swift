@@ -1,0 +1,108 @@
+import CanaryAnalysis
+import Foundation
+import RolloutAPI
+import TrafficRouting
+
+/// What one track did in one look.
+public struct TrackLook: Codable, Sendable, Hashable {
+  public var requests: Int
+  /// Of these, the failed ones.
+  public var failed: Int
+  /// Requests at most as slow as each boundary of ``TrafficLook/boundaries``.
+  public var buckets: [Int]
+
+  public init(requests: Int, failed: Int, buckets: [Int]) {
+    self.requests = requests
+    self.failed = failed
+    self.buckets = buckets
+  }
+}
+
+/// Where the requests of a plan that is tried come from: invented, or recorded.
+protocol TrafficSource: Sendable {
+  /// Upper bounds of the latency buckets in milliseconds, ascending and finite.
+  var boundaries: [Double] { get }
+  /// The longest time that there are requests for, in seconds; `nil` without an end.
+  var duration: Double? { get }
+
+  /// What both tracks did between two moments, in seconds since the beginning.
+  /// - Parameter share: the part of the requests that goes to the canary.
+  mutating func look(from: Double, to: Double, share: Double) -> [Track: TrackLook]
+
+  /// What a query of the plan gave for a track.
+  /// - Parameter share: the part of the requests that the track got, by which values are less that grow with them.
+  mutating func value(_ slo: SLO, _ track: Track, at time: Double, share: Double) -> Measured<Double>
+}
+
+/// Which part of the requests reaches the canary.
+extension TrafficTarget {
+  /// - Parameter matched: the part that a step's route matches.
+  func share(matched: Double) -> Double {
+    let split = Double(weight.value) / 100
+    return routes.isEmpty ? split : split + (1 - split) * matched
+  }
+}
+
+/// Requests and errors of both tracks as the counters of a mesh, so that the judge reads them as it reads Prometheus.
+struct ImaginedCounters: Sendable {
+  let scope: MetricsScope
+  let boundaries: [Double]
+  /// By view and track, what has been counted.
+  private var counted: [LookAnswers.Question: [Track: TrackLook]] = [:]
+
+  init(plan: Plan, boundaries: [Double]) {
+    scope = MetricsScope(
+      namespace: plan.namespace, services: plan.services, stableReplicaSet: ImaginedCluster.stable.set,
+      canaryReplicaSet: "imagined-\(ImaginedCluster.revision)")
+    self.boundaries = boundaries
+  }
+
+  mutating func count(_ look: TrackLook, _ track: Track, _ view: MetricsView) {
+    for kind in [LookAnswers.Question.Kind.requests, .latency] {
+      let question = LookAnswers.Question(view: view, kind: kind)
+      let before = counted[question]?[track]
+      counted[question, default: [:]][track] = before.map { $0 + look } ?? look
+    }
+  }
+
+  var answers: LookAnswers {
+    var answers = LookAnswers()
+    for question in LookAnswers.Question.all {
+      answers.answers[question] = .series(
+        (counted[question] ?? [:]).sorted { $0.key.rawValue < $1.key.rawValue }.flatMap { series($1, $0, question) })
+    }
+    return answers
+  }
+
+  private func series(_ look: TrackLook, _ track: Track, _ question: LookAnswers.Question) -> [MetricSeries] {
+    var labels = ["instance": "imagined"]
+    switch question.view {
+    case .caller:
+      labels["destination_service_namespace"] = scope.namespace
+      labels["destination_service_name"] =
+        (track == .stable ? scope.stableServices : scope.canaryServices).first ?? ""
+    case .callee:
+      labels["destination_workload_namespace"] = scope.namespace
+      labels["pod"] = "\(track == .stable ? scope.stableReplicaSet : scope.canaryReplicaSet)-00000"
+    }
+    func series(_ name: String, _ value: String, _ count: Int) -> MetricSeries {
+      MetricSeries(labels: labels.merging([name: value]) { $1 }, value: Double(count))
+    }
+    switch question.kind {
+    case .requests:
+      return [
+        series("response_code", "200", look.requests - look.failed), series("response_code", "503", look.failed),
+      ]
+    case .latency:
+      return zip(boundaries, look.buckets).map { series("le", String($0), $1) } + [series("le", "+Inf", look.requests)]
+    }
+  }
+}
+
+extension TrackLook {
+  static func + (left: TrackLook, right: TrackLook) -> TrackLook {
+    TrackLook(
+      requests: left.requests + right.requests, failed: left.failed + right.failed,
+      buckets: zip(left.buckets, right.buckets).map(+))
+  }
+}

@@ -1,0 +1,154 @@
+import ArgumentParser
+import Foundation
+import HTTPTransport
+import Operator
+import Prometheus
+import RolloutAPI
+
+struct BacktestCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "backtest",
+    abstract: "Try a plan on recorded requests: what it would have done to a release of the past.",
+    discussion: """
+      Reads what two ReplicaSets did from a Prometheus, or from a file that --export wrote. At each moment both tracks get
+      their share of the recorded requests, with the recorded errors and latencies of their own revision. Where a revision
+      had no requests, its nearest moment with some stands in.
+        sluice backtest rollout.yaml --prometheus-url http://localhost:9090 \\
+          --stable-set checkout-6d4b8 --canary-set checkout-79c5f --from 3h --to 1h --export release.json
+        sluice backtest rollout.yaml --recording release.json
+      Name the same ReplicaSet twice to see whether the plan would have let a release pass that changed nothing.
+      """)
+
+  @OptionGroup var trial: TrialOptions
+
+  @Option(help: "A file that --export wrote, instead of a Prometheus.")
+  var recording: String?
+
+  @Option(name: .customLong("prometheus-url"), help: "Where Prometheus answers, as http://localhost:9090.")
+  var prometheusURL: String?
+
+  @Option(help: "The ReplicaSet of the revision that was stable.")
+  var stableSet: String?
+
+  @Option(help: "The ReplicaSet of the revision that was released.")
+  var canarySet: String?
+
+  @Option(help: "Where the history begins: a time as 2026-11-24T08:00:00Z, or how long ago as 3h.")
+  var from: String?
+
+  @Option(help: "Where it ends; now where absent.")
+  var to: String?
+
+  @Option(help: "Also write what was read to this file.")
+  var export: String?
+
+  @Option(help: "The label by which queries of the plan are kept to its namespace.")
+  var queryNamespaceLabel = "namespace"
+
+  @Option(name: [.short, .long], help: "The namespace, where the file names none.")
+  var namespace: String?
+
+  func validate() throws {
+    if recording != nil {
+      let others = [
+        ("--prometheus-url", prometheusURL), ("--stable-set", stableSet), ("--canary-set", canarySet), ("--from", from),
+        ("--to", to), ("--export", export),
+      ]
+      if let (flag, _) = others.first(where: { $0.1 != nil }) {
+        throw ValidationError("--recording goes without \(flag): the file says it all")
+      }
+      return
+    }
+    let needed = [
+      ("--prometheus-url", prometheusURL), ("--stable-set", stableSet), ("--canary-set", canarySet), ("--from", from),
+    ]
+    let missing = needed.filter { $0.1 == nil }.map(\.0)
+    guard missing.isEmpty else {
+      throw ValidationError("\(missing.joined(separator: ", ")) missing: they say what to read; or --recording FILE")
+    }
+    guard let url = prometheusURL.flatMap({ URLComponents(string: $0) }), ["http", "https"].contains(url.scheme),
+      url.host != nil
+    else {
+      throw ValidationError("--prometheus-url: found '\(prometheusURL ?? "")', wanted an address as http://host:9090")
+    }
+    let now = Date()
+    if let from, try FlagValue.time(from, now: now) >= to.map({ try FlagValue.time($0, now: now) }) ?? now {
+      throw ValidationError("--from: found '\(from)', wanted a time before --to")
+    }
+  }
+
+  func run() async throws {
+    let plan = try Linter.plan(
+      in: trial.files.map(Linter.File.init(reading:)), named: trial.rollout, namespace: namespace)
+    let recording = try await read(plan)
+    let (stable, canary) = (count(recording, \.stable), count(recording, \.canary))
+    let span = Times.span(Double(recording.looks.count) * recording.interval)
+    let title = "recorded: \(span), \(stable) requests to the stable revision and \(canary) to the other one"
+    try Trial(plan: plan, options: trial, title: title, cautions: recording.cautions).perform { seed, settings in
+      Rehearsal(plan, recording: recording, seed: seed, settings: settings)
+    }
+  }
+
+  private func count(_ recording: Recording, _ track: KeyPath<Recording.Look, TrackLook?>) -> Int {
+    recording.looks.reduce(0) { $0 + ($1[keyPath: track]?.requests ?? 0) }
+  }
+
+  private func read(_ plan: Plan) async throws -> Recording {
+    if let path = recording { return try Self.read(path) }
+    let now = Date()
+    guard let prometheusURL, let stableSet, let canarySet, let from else { throw CommandFailure("nothing to read") }
+    let transport = try CurlTransport(
+      TransportConfiguration(proxy: .environment(), userAgent: "sluice/\(Version.text)"))
+    let recorder = Recorder(prometheus: PrometheusClient(baseURL: prometheusURL, transport: transport))
+    let result: Result<Recording, any Error>
+    do {
+      result = .success(
+        try await recorder.record(
+          plan, stable: stableSet, canary: canarySet, from: try FlagValue.time(from, now: now),
+          to: try to.map { try FlagValue.time($0, now: now) } ?? now, namespaceLabel: queryNamespaceLabel))
+    } catch {
+      result = .failure(CommandFailure("cannot read the history from \(prometheusURL): \(error)"))
+    }
+    await transport.shutdown()
+    let recording = try result.get()
+    if let export { try Self.write(recording, to: export) }
+    return recording
+  }
+
+  static func read(_ path: String) throws -> Recording {
+    let recording: Recording
+    do {
+      let decoder = JSONDecoder()
+      decoder.dateDecodingStrategy = .iso8601
+      recording = try decoder.decode(Recording.self, from: try Data(contentsOf: URL(filePath: path)))
+    } catch let error as DecodingError {
+      throw CommandFailure("\(path) is no recording that 'sluice backtest --export' wrote: \(Self.words(error))")
+    } catch {
+      throw CommandFailure("cannot read \(path): \(error.localizedDescription)")
+    }
+    if let problem = recording.problem { throw CommandFailure("\(path): \(problem)") }
+    return recording
+  }
+
+  private static func words(_ error: DecodingError) -> String {
+    switch error {
+    case .keyNotFound(let key, _): "the field \(key.stringValue) is missing"
+    case .typeMismatch(_, let context), .valueNotFound(_, let context):
+      "the field \(context.codingPath.map(\.stringValue).joined(separator: ".")) has the wrong type"
+    case .dataCorrupted(let context): context.debugDescription
+    @unknown default: "\(error)"
+    }
+  }
+
+  static func write(_ recording: Recording, to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.dateEncodingStrategy = .iso8601
+    encoder.outputFormatting = [.sortedKeys]
+    do {
+      try encoder.encode(recording).write(to: URL(filePath: path), options: .atomic)
+    } catch {
+      throw CommandFailure("cannot write \(path): \(error.localizedDescription)")
+    }
+    Output.note("wrote \(recording.looks.count) looks to \(path)")
+  }
+}

@@ -1,0 +1,122 @@
+import Foundation
+import KubernetesAPI
+import Operator
+import RolloutAPI
+
+/// A plan that is tried, once or often.
+struct Trial {
+  var plan: Plan
+  var options: TrialOptions
+  var title: String
+  /// What limits the trust in the result.
+  var cautions: [String] = []
+
+  /// - Parameter make: a trial for a seed.
+  func perform(_ make: (UInt64, Rehearsal.Settings) -> Rehearsal) throws {
+    let settings = Rehearsal.Settings(
+      replicas: options.replicas, podStart: options.podStart / .seconds(1), routeShare: options.routeShare.fraction,
+      approveAfter: options.approveAfter.map { $0 / .seconds(1) }, horizon: options.horizon / .seconds(1))
+    let seeds = (0..<UInt64(options.runs)).map { options.seed &+ $0 }
+    if options.runs == 1 {
+      var report = make(options.seed, settings).result()
+      report.cautions = cautions
+      if let output = options.output { return Output.print([try Output.text([try json(report)], as: output)]) }
+      return Output.print(RehearsalPanel.lines(report, plan: plan, title: title))
+    }
+    let reports = seeds.map { make($0, settings).result() }
+    let summary = TrialSummary(reports, seed: options.seed)
+    if let output = options.output {
+      return Output.print([try Output.text([try JSON(encoding: summary)], as: output)])
+    }
+    Output.print(summary.lines(plan: plan, title: title) + cautions.map { "note: \($0)" })
+  }
+
+  /// With the numbers that are computed from the others.
+  private func json(_ report: RehearsalReport) throws -> JSON {
+    var json = try JSON(encoding: report)
+    json["harmed"] = .double(report.harmed)
+    json["slowed"] = .double(report.slowed)
+    json["rollout"] = .string(plan.name)
+    return json
+  }
+}
+
+/// What many trials came to.
+struct TrialSummary: Codable, Sendable, Equatable {
+  struct Spread: Codable, Sendable, Equatable {
+    var median: Double
+    var of95: Double
+    var largest: Double
+
+    init?(_ values: [Double]) {
+      let sorted = values.sorted()
+      guard let last = sorted.last else { return nil }
+      func quantile(_ share: Double) -> Double {
+        sorted[min(sorted.count - 1, max(0, Int((share * Double(sorted.count)).rounded(.up)) - 1))]
+      }
+      median = quantile(0.5)
+      of95 = quantile(0.95)
+      largest = last
+    }
+  }
+
+  struct Group: Codable, Sendable, Equatable {
+    var outcome: RehearsalReport.Outcome
+    var runs: Int
+    /// Seconds.
+    var ended: Spread?
+    var harmed: Spread?
+    var slowed: Spread?
+    /// How often each reason was given, without its numbers.
+    var reasons: [String: Int]
+  }
+
+  var runs: Int
+  var seed: UInt64
+  var groups: [Group]
+
+  init(_ reports: [RehearsalReport], seed: UInt64) {
+    runs = reports.count
+    self.seed = seed
+    let outcomes: [RehearsalReport.Outcome] = [.promoted, .aborted, .paused, .unfinished]
+    groups = outcomes.compactMap { outcome -> Group? in
+      let own = reports.filter { $0.outcome == outcome }
+      guard !own.isEmpty else { return nil }
+      return Group(
+        outcome: outcome, runs: own.count, ended: Spread(own.map(\.ended)), harmed: Spread(own.map(\.harmed)),
+        slowed: Spread(own.map(\.slowed)),
+        reasons: Dictionary(own.map { ($0.shortReason, 1) }, uniquingKeysWith: +))
+    }
+  }
+
+  func lines(plan: Plan, title: String) -> [String] {
+    var lines = ["\(plan.name): \(title)", "\(runs) runs, seeds \(seed) to \(seed &+ UInt64(runs) - 1)", ""]
+    func spread(_ spread: Spread?, _ text: (Double) -> String) -> String {
+      spread.map { "\(text($0.median)), \(text($0.of95)), \(text($0.largest))" } ?? ""
+    }
+    let rows = groups.map { group in
+      [
+        group.outcome.rawValue, "\(group.runs)", Readable.percent(Double(group.runs) / Double(runs)),
+        spread(group.ended, Times.span), spread(group.harmed, Readable.number), spread(group.slowed, Readable.number),
+      ]
+    }
+    lines += Table(header: ["outcome", "runs", "share", "ended after", "failed more", "slow more"], rows: rows).lines
+    lines += ["", "each with its median, the value that 95 % do not exceed, and the largest"]
+    for group in groups where group.outcome != .promoted {
+      for (reason, count) in group.reasons.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }).prefix(5) {
+        lines.append("\(group.outcome.rawValue) \(count)x: \(reason)")
+      }
+    }
+    return lines
+  }
+}
+
+extension RehearsalReport {
+  /// The reason up to its numbers, so that runs that ended alike are counted together.
+  var shortReason: String {
+    guard outcome == .aborted, let failed = findings.first(where: { $0.verdict == .fail && !$0.isDryRun }) else {
+      return reason
+    }
+    return "\(failed.name) failed" + (steps.last.map { " in step \($0.step)" } ?? "")
+  }
+}

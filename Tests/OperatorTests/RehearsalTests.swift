@@ -1,0 +1,221 @@
+import CanaryAnalysis
+import Foundation
+import HTTPTransport
+import Prometheus
+import RolloutAPI
+import RolloutEngine
+import Testing
+import TrafficRouting
+
+@testable import Operator
+
+@Suite("Trying a plan") struct RehearsalTests {
+  private static let errors = SLOSpec(name: "errors", errorRate: ErrorRateSpec(max: "1%"))
+  private static let conversion = SLOSpec(
+    name: "conversion", query: "sum(rate(orders_total{pod=~\"$(pods)\"}[$(window)]))",
+    compare: CompareSpec(ratio: BoundsSpec(min: "0.9")))
+
+  private func plan(
+    _ slos: [SLOSpec] = [errors], steps: [StepSpec]? = nil, onUndecided: UndecidedAction? = nil
+  ) throws -> Plan {
+    try Plan(
+      namespace: "shop", name: "web",
+      spec: RolloutSpec(
+        workloadRef: WorkloadReference(name: "web"), serviceRefs: [ServiceReference(name: "web", port: .int(80))],
+        traffic: TrafficSpec(istio: IstioSpec()),
+        steps: steps ?? [
+          StepSpec(weight: 10, analyze: AnalyzeSpec(for: "2m")),
+          StepSpec(weight: 50, analyze: AnalyzeSpec(for: "2m"), pause: PauseSpec()),
+        ], analysis: AnalysisSpec(slos: slos, deadline: "10m", onUndecided: onUndecided)))
+  }
+
+  private func model(_ errors: Double = 0.001, _ change: (inout TrafficModel) -> Void = { _ in }) -> TrafficModel {
+    var model = TrafficModel(
+      rate: 200, stable: .init(errors: 0.001, latency: 50), canary: .init(errors: errors, latency: 50))
+    change(&model)
+    return model
+  }
+
+  @Test("a good canary is promoted through every step, and its requests are those of the weights")
+  func good() throws {
+    let report = Rehearsal(try plan(), model: model(), seed: 1).result()
+    #expect(report.outcome == .promoted)
+    #expect(report.steps.map(\.step) == [1, 2])
+    #expect(report.steps.allSatisfy { $0.verified != nil && ($0.ended ?? 0) - $0.began >= 120 })
+    #expect(report.points.map(\.weight).reduce(into: []) { if $0.last != $1 { $0.append($1) } } == [0, 10, 50, 100])
+    #expect(report.findings.map(\.verdict) == [.pass])
+    let share = Double(report.canary.all) / Double(report.canary.all + report.stable.all)
+    #expect((0.25...0.6).contains(share), "about 2 minutes at a tenth, 2 at a half, the rest at all")
+  }
+
+  @Test("a bad canary is aborted by its check, and what it harmed is counted")
+  func bad() throws {
+    let report = Rehearsal(try plan(), model: model(0.05), seed: 1).result()
+    #expect(report.outcome == .aborted)
+    #expect(report.reason.hasPrefix("errors"))
+    #expect(report.steps.count == 1)
+    #expect(report.ended < 180)
+    #expect(report.canary.failed > 0)
+    #expect(report.harmed > Double(report.canary.failed) / 2)
+    #expect(report.points.last?.weight == 0, "all traffic is back")
+    #expect(report.canary.all < report.stable.all / 5)
+  }
+
+  @Test("the same seed gives the same report, another one another")
+  func seeds() throws {
+    let plan = try plan()
+    let report = Rehearsal(plan, model: model(0.03), seed: 7).result()
+    #expect(Rehearsal(plan, model: model(0.03), seed: 7).result() == report)
+    #expect(Rehearsal(plan, model: model(0.03), seed: 8).result() != report)
+  }
+
+  @Test("a fault that begins late aborts after it began; latency counts too")
+  func late() throws {
+    let slow = SLOSpec(name: "p99", latency: LatencySpec(quantile: "99", max: "250ms"))
+    let model = model {
+      $0.canary.latency = 200
+      $0.faultAfter = 200
+    }
+    let report = Rehearsal(try plan([Self.errors, slow]), model: model, seed: 2).result()
+    #expect(report.outcome == .aborted)
+    #expect(report.reason.contains("250 ms"))
+    #expect(report.ended > 200)
+    #expect(report.slowed > 10)
+    #expect(report.canary.slow >= Int(report.slowed))
+  }
+
+  @Test("too little traffic is never promoted: it waits for a person, or aborts, as the plan says")
+  func undecided() throws {
+    let quiet = model { $0.rate = 0.05 }
+    let paused = Rehearsal(try plan(), model: quiet, seed: 1).result()
+    #expect(paused.outcome == .paused)
+    #expect(paused.reason.contains("undecided"))
+    let aborted = Rehearsal(try plan(onUndecided: .abort), model: quiet, seed: 1).result()
+    #expect(aborted.outcome == .aborted)
+  }
+
+  @Test("a pause of the plan ends when the person comes, or never")
+  func approval() throws {
+    let soon = Rehearsal(try plan(), model: model(), seed: 1, settings: .init(approveAfter: 0)).result()
+    let late = Rehearsal(try plan(), model: model(), seed: 1, settings: .init(approveAfter: 600)).result()
+    #expect(late.outcome == .promoted)
+    #expect((595...640).contains(late.ended - soon.ended), "\(late.ended - soon.ended)")
+    let never = Rehearsal(try plan(), model: model(), seed: 1, settings: .init(approveAfter: nil)).result()
+    #expect(never.outcome == .paused)
+    #expect(never.reason == "it waits for a person")
+  }
+
+  @Test("a plan's own query gets the values that were invented for it")
+  func values() throws {
+    let plan = try plan([Self.errors, Self.conversion])
+    let good = model { $0.values = ["conversion": .init(stable: 10, canary: 10, deviation: 0.1)] }
+    #expect(Rehearsal(plan, model: good, seed: 1).result().outcome == .promoted)
+    let bad = model { $0.values = ["conversion": .init(stable: 10, canary: 8, deviation: 0.1)] }
+    let report = Rehearsal(plan, model: bad, seed: 1).result()
+    #expect(report.outcome == .aborted)
+    #expect(report.reason.contains("conversion"))
+    let unknown = Rehearsal(plan, model: model(), seed: 1).result()
+    #expect(unknown.outcome == .paused, "a query without a value never passes")
+    #expect(unknown.canary.all == 0)
+  }
+
+  // MARK: - Recordings
+
+  private func recording(errors: Int, looks count: Int = 120) -> Recording {
+    let look = Recording.Look(
+      stable: TrackLook(requests: 1000, failed: 1, buckets: [900, 1000]),
+      canary: TrackLook(requests: 1000, failed: errors, buckets: [900, 1000]))
+    return Recording(
+      start: Date(timeIntervalSince1970: 0), interval: 10, boundaries: [50, 100],
+      looks: Array(repeating: look, count: count))
+  }
+
+  @Test("recorded requests are divided as the plan says, with each revision's own errors")
+  func recorded() throws {
+    let bad = Rehearsal(try plan(), recording: recording(errors: 50), seed: 1).result()
+    #expect(bad.outcome == .aborted)
+    #expect(bad.canary.all < bad.stable.all / 5, "not the half that was recorded")
+    #expect((0.02...0.09).contains(bad.canary.failureRate))
+    let good = Rehearsal(try plan(), recording: recording(errors: 1), seed: 1).result()
+    #expect(good.outcome == .promoted)
+    let short = Rehearsal(try plan(), recording: recording(errors: 1, looks: 5), seed: 1).result()
+    #expect(short.outcome == .unfinished)
+  }
+
+  @Test("a revision without requests borrows its nearest look, and that is said; one without any is refused")
+  func gaps() throws {
+    var recording = recording(errors: 50)
+    for index in recording.looks.indices where index > 3 { recording.looks[index].stable = nil }
+    #expect(recording.problem == nil)
+    #expect(recording.cautions.first?.contains("no requests in 116 of 120 looks") == true)
+    #expect(Rehearsal(try plan(), recording: recording, seed: 1).result().outcome == .aborted)
+    for index in recording.looks.indices { recording.looks[index].stable = nil }
+    #expect(recording.problem?.contains("stable revision has no requests") == true)
+    recording.boundaries = [50]
+    #expect(recording.problem?.contains("number of buckets") == true)
+  }
+
+  @Test("a history is read from a Prometheus with resets, scaling and a revision that begins in the middle")
+  func recorder() async throws {
+    let start = Date(timeIntervalSince1970: 1_000_000)
+    let client = PrometheusClient(baseURL: "http://prometheus", transport: HistoryTransport())
+    let recording = try await Recorder(prometheus: client).record(
+      try plan([Self.errors, Self.conversion]), stable: "web-s1", canary: "web-abc", from: start, to: start + 600,
+      namespaceLabel: "namespace")
+    #expect(recording.looks.count == 60)
+    #expect(recording.boundaries == [100])
+    #expect(recording.looks[0].stable == TrackLook(requests: 100, failed: 10, buckets: [50]))
+    #expect(recording.looks[10].canary == nil)
+    // Seen from their first request on, and the pod that started anew from zero.
+    #expect(recording.looks[31].canary?.requests == 100)
+    #expect(recording.looks.compactMap(\.canary).reduce(0) { $0 + $1.requests } == 3000)
+    #expect(recording.looks[5].stableValues == ["conversion": 7])
+    await #expect(throws: RecordingProblem.self) {
+      _ = try await Recorder(prometheus: client).record(
+        try plan(), stable: "web-none", canary: "web-abc", from: start, to: start + 600, namespaceLabel: nil)
+    }
+  }
+}
+
+/// Answers query_range as a Prometheus would that has two ReplicaSets' counters: 10 requests a second each, one in ten
+/// failed; the second begins after five minutes.
+private struct HistoryTransport: Transport {
+  func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+    let fields = Dictionary(
+      String(decoding: request.body ?? Data(), as: UTF8.self).split(separator: "&").map { pair in
+        let halves = pair.split(separator: "=", maxSplits: 1).map { String($0).removingPercentEncoding ?? "" }
+        return (halves[0], halves[1])
+      }, uniquingKeysWith: { first, _ in first })
+    let query = fields["query"] ?? ""
+    let times = stride(from: Double(fields["start"] ?? "") ?? 0, through: Double(fields["end"] ?? "") ?? 0, by: 10)
+    var series: [String] = []
+    for (pod, begins) in [("web-s1-aaaaa", -1e9), ("web-abc-bbbbb", 300)]
+    where query.contains(pod.prefix(pod.count - 5)) {
+      func add(_ labels: String, _ share: Double) {
+        let values = times.filter { $0 - 1_000_000 >= begins }.map { time in
+          "[\(time),\"\(Int(((time - 1_000_000 - max(begins, 0)) * 10 + (begins < 0 ? 5000 : 0)) * share))\"]"
+        }
+        guard !values.isEmpty else { return }
+        let common = "\"destination_workload_namespace\":\"shop\",\"pod\":\"\(pod)\",\"instance\":\"i\""
+        series.append("{\"metric\":{\(common),\(labels)},\"values\":[\(values.joined(separator: ","))]}")
+      }
+      if query.contains("orders_total") {
+        series.append("{\"metric\":{},\"values\":[\(times.map { "[\($0),\"7\"]" }.joined(separator: ","))]}")
+      } else if query.contains("_bucket") {
+        add("\"le\":\"100\"", 0.5)
+        add("\"le\":\"+Inf\"", 1)
+      } else {
+        add("\"response_code\":\"200\"", 0.9)
+        add("\"response_code\":\"503\"", 0.1)
+      }
+    }
+    let body =
+      "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[\(series.joined(separator: ","))]}}"
+    return HTTPResponse(status: 200, headers: [], body: Data(body.utf8))
+  }
+
+  func stream(_ request: HTTPRequest) async throws -> HTTPStream {
+    throw TransportError.invalidRequest("nothing to stream")
+  }
+
+}
