@@ -80,7 +80,9 @@ let package = Package(
     tests("RolloutEngineTests", ["RolloutEngine", "RolloutAPI", "CanaryAnalysis", "KubernetesAPI"]),
     tests("PrometheusTests", ["Prometheus", "HTTPTransport", "RolloutAPI"]),
     tests("NotificationsTests", ["Notifications", "RolloutAPI", "KubernetesAPI", "HTTPTransport", logging]),
-    tests("SandboxTests", ["Sandbox", "KubernetesAPI", logging, yams], resources: [.copy("Transcripts")]),
+    tests(
+      "SandboxTests", ["Sandbox", "KubernetesAPI", logging, yams],
+      resources: [.copy("Transcripts"), .copy("DataPlane/Golden")]),
     tests("EndToEndTests", ["sluice", "KubernetesAPI", "HTTPTransport"]),
     tests(
       "OperatorTests",

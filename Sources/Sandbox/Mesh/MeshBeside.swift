@@ -40,29 +40,13 @@ public struct MeshBeside: ServiceLifecycle.Service {
   public func run() async throws {
     // Nobody calls the Services that do not ask for it: they are somebody's.
     let mesh = SimulatedMesh(settings: MeshSettings())
-    let metrics = mesh.metricsServer(port: metricsPort, logger: logger, onListening: onListening)
+    let metrics = MetricsServer.application(
+      port: metricsPort, logger: logger, exposition: { mesh.exposition() }, onListening: onListening)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await metrics.run() }
       group.addTask { await mesh.run(Source(objects: objects)) }
       try await group.next()
       group.cancelAll()
     }
-  }
-}
-
-extension SimulatedMesh {
-  /// Serves the metrics of all proxies on the loopback address, for a Prometheus to scrape.
-  func metricsServer(
-    port: Int, logger: Logger, onListening: @escaping @Sendable (Int) -> Void
-  ) -> some ApplicationProtocol {
-    let router = Router()
-    router.get("/metrics") { _, _ in
-      Response(
-        status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-        body: ResponseBody(byteBuffer: ByteBuffer(string: self.exposition())))
-    }
-    return Application(
-      router: router, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: port)),
-      onServerRunning: { channel in onListening(channel.localAddress?.port ?? 0) }, logger: logger)
   }
 }

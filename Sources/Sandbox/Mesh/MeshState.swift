@@ -223,7 +223,7 @@ struct MeshState: Sendable {
       milliseconds: milliseconds)
   }
 
-  private static func proxy(_ name: String, pod: String, namespace: String) -> MeshMetrics.Series.Workload {
+  static func proxy(_ name: String, pod: String, namespace: String) -> MeshMetrics.Series.Workload {
     MeshMetrics.Series.Workload(
       name: name, namespace: namespace, pod: pod, app: name, version: "v1",
       principal: "spiffe://cluster.local/ns/\(namespace)/sa/\(name)", canonicalRevision: "v1")

@@ -34,6 +34,11 @@ struct SandboxCommand: AsyncParsableCommand {
   @Option(help: "The port of the simulated mesh's metrics, for a Prometheus to scrape; 0 for one that is free.")
   var meshMetricsPort = 0
 
+  @Option(
+    help:
+      "A folder, for a real Envoy in place of the simulated mesh: its configuration is written there, and pods serve.")
+  var dataPlane: String?
+
   @Option(help: "trace, debug, info, notice, warning or error.")
   var logLevel: Logger.Level = .warning
 
@@ -45,6 +50,9 @@ struct SandboxCommand: AsyncParsableCommand {
     guard (kubeconfig == nil) != (meshOf == nil) else {
       throw ValidationError("wanted --kubeconfig, where the sandbox's is written, or --mesh-of, a cluster's own")
     }
+    if dataPlane != nil, meshOf != nil {
+      throw ValidationError("--data-plane: the pods of the cluster of --mesh-of cannot be made to listen; leave it out")
+    }
   }
 
   func run() async throws {
@@ -55,8 +63,10 @@ struct SandboxCommand: AsyncParsableCommand {
   }
 
   private func serve(_ file: String, _ logger: Logger) async throws {
+    let dataPlane = dataPlane.map { URL(filePath: $0).standardizedFileURL }
     let sandbox = Sandbox(
-      port: port, metricsPort: meshMetricsPort, auditLog: auditLog.map { URL(filePath: $0) }, logger: logger
+      port: port, metricsPort: meshMetricsPort, auditLog: auditLog.map { URL(filePath: $0) }, dataPlane: dataPlane,
+      logger: logger
     ) { addresses in
       do {
         try Data(addresses.kubeconfig.utf8).write(to: URL(filePath: file), options: .atomic)
@@ -69,8 +79,14 @@ struct SandboxCommand: AsyncParsableCommand {
         "  export KUBECONFIG=\(URL(filePath: file).path)",
         "  kubectl get namespaces",
         "Metrics of its mesh, for a Prometheus with honor_labels: http://127.0.0.1:\(addresses.metricsPort)/metrics",
-        "Ctrl-C stops it, and everything in it is gone.",
       ])
+      if let configuration = addresses.envoyConfiguration {
+        Output.print([
+          "Start its proxy, and send requests where addresses.json beside its configuration says:",
+          "  envoy -c \(configuration) --disable-hot-restart --concurrency 1 --file-flush-interval-msec 100",
+        ])
+      }
+      Output.print(["Ctrl-C stops it, and everything in it is gone."])
     }
     try await run([sandbox], logger)
   }

@@ -53,7 +53,8 @@ final class NodeAgent: BuiltInController {
       pod = try bind(pod, in: cluster)
     }
     guard PodView(pod).nodeName == Self.nodeName, !PodView(pod).isFinished else { return nil }
-    return try report(pod, behaviour, in: cluster)
+    let next = try report(pod, behaviour, in: cluster)
+    return [next, behaviours.lookAgain(at: pod)].compactMap { $0 }.min()
   }
 
   private func bind(_ pod: JSON, in cluster: any ClusterAccess) throws(Status) -> JSON {

@@ -28,10 +28,14 @@ protocol PodBehaviours: Sendable {
 
   /// How long a pod that is marked for deletion takes to end.
   func termination(of pod: JSON) -> Duration
+
+  /// When to ask again although nothing changes in the cluster; `nil` for never.
+  func lookAgain(at pod: JSON) -> Duration?
 }
 
 extension PodBehaviours {
   func termination(of pod: JSON) -> Duration { .zero }
+  func lookAgain(at pod: JSON) -> Duration? { nil }
 }
 
 /// Decides by the image of the first container: by default everything serves, and nothing happens to images that
