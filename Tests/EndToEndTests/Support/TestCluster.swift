@@ -15,6 +15,8 @@ actor TestCluster {
   nonisolated let controllerLog: URL
   nonisolated let prometheusURL: String
   nonisolated let given: GivenCluster?
+  /// Where a real proxy is told what to do; nil where the mesh is simulated.
+  nonisolated let dataPlane: URL?
   private let prometheusPort: Int
   private let statusPort: Int
   private var daemons: [Daemon] = []
@@ -25,9 +27,10 @@ actor TestCluster {
   /// The cluster that the tests of a suite share.
   @TaskLocal static var current: TestCluster?
 
-  private init(_ name: String) throws {
+  private init(_ name: String, hasDataPlane: Bool) throws {
     folder = FileManager.default.temporaryDirectory.appending(path: "sluice-\(name)-\(UUID().uuidString.prefix(8))")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    dataPlane = hasDataPlane ? folder.appending(path: "data-plane") : nil
     kubeconfig = folder.appending(path: "kubeconfig").path
     controllerLog = folder.appending(path: "controller.log")
     let environment = ["KUBECONFIG": kubeconfig, "HOME": folder.path]
@@ -40,8 +43,10 @@ actor TestCluster {
   }
 
   /// Starts all of it, runs the body, and ends all of it. The logs stay where a test of the suite has failed.
-  static func run(_ name: String, _ body: @Sendable () async throws -> Void) async throws {
-    let cluster = try TestCluster(name)
+  static func run(
+    _ name: String, hasDataPlane: Bool = false, _ body: @Sendable () async throws -> Void
+  ) async throws {
+    let cluster = try TestCluster(name, hasDataPlane: hasDataPlane)
     do {
       try await cluster.start()
       try await $current.withValue(cluster) { try await body() }
@@ -74,16 +79,17 @@ actor TestCluster {
           "mesh", sluice, ["sandbox", "--mesh-of", kubeconfig, "--mesh-metrics-port", "\(meshPort)"],
           log: log("mesh")))
     } else {
+      let arguments = [
+        "sandbox", "--kubeconfig", kubeconfig, "--mesh-metrics-port", "\(meshPort)", "--audit-log", auditLog.path,
+      ]
       daemons.append(
         try Daemon(
-          "sandbox", sluice,
-          [
-            "sandbox", "--kubeconfig", kubeconfig, "--mesh-metrics-port", "\(meshPort)", "--audit-log", auditLog.path,
-          ], log: log("sandbox")))
+          "sandbox", sluice, arguments + (dataPlane.map { ["--data-plane", $0.path] } ?? []), log: log("sandbox")))
       _ = try await poll("the sandbox's API", within: .seconds(30), every: .milliseconds(200)) {
         let namespaces = try await kubectl.run(["get", "namespaces"], deadline: .seconds(5))
         return namespaces.exitCode == 0 ? true : nil
       }
+      if let dataPlane { try startEnvoy(dataPlane) }
     }
     try await startPrometheus(scraping: meshPort)
     try await install()
@@ -119,6 +125,16 @@ actor TestCluster {
     let outcome = try await kubectl.run(arguments)
     guard outcome.exitCode == 0 else { throw HarnessError("\(outcome)") }
     return outcome.output
+  }
+
+  private func startEnvoy(_ folder: URL) throws {
+    daemons.append(
+      try Daemon(
+        "envoy", Program(path: try Machine.tool("envoy")),
+        [
+          "-c", folder.appending(path: "envoy.json").path, "--disable-hot-restart", "--concurrency", "1",
+          "--file-flush-interval-msec", "100",
+        ], log: log("envoy")))
   }
 
   private func startPrometheus(scraping port: Int) async throws {
@@ -220,17 +236,21 @@ actor TestCluster {
 /// Gives a suite one cluster for all of its tests, which run at the same time, each in a namespace of its own.
 struct SharedCluster: SuiteTrait, TestScoping {
   var name: String
+  var hasDataPlane = false
   var isRecursive: Bool { false }
 
   func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {
-    try await TestCluster.run(name, function)
+    try await TestCluster.run(name, hasDataPlane: hasDataPlane, function)
   }
 }
 
 extension Trait where Self == SharedCluster {
-  static func cluster(_ name: String) -> Self { SharedCluster(name: name) }
+  /// - Parameter hasDataPlane: whether requests are real, through Envoy, and not simulated.
+  static func cluster(_ name: String, hasDataPlane: Bool = false) -> Self {
+    SharedCluster(name: name, hasDataPlane: hasDataPlane)
+  }
 }
 
 /// The tests that failed, so that what was kept of them is shown.
