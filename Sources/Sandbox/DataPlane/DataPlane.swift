@@ -115,7 +115,7 @@ final class DataPlane: Sendable {
     let (config, listeners) = state.withLock { ($0.config, $0.listeners) }
     let clusters = EnvoyClusters(services: objects.services, slices: objects.slices, listeners: listeners)
     let written = try files.push(config, clusters)
-    logger.debug("told the proxy", metadata: ["files": "\(written.map(\.rawValue).joined(separator: " "))"])
+    logger.debug("told the proxy", metadata: ["files": "\(written.map(\.name).joined(separator: " "))"])
   }
 
   private static func gone(_ servers: inout [String: PodServer], _ pods: [JSON]) -> [PodServer] {
@@ -135,7 +135,7 @@ final class DataPlane: Sendable {
   private func server(_ pod: JSON, _ source: some MeshSource) -> PodServer {
     let uid = pod.uid
     return PodServer(
-      pod, logger: logger,
+      pod,
       answer: { [self] in answer(uid, now: source.now) },
       count: { [self] isMeshed, status, milliseconds in
         count(uid, isMeshed: isMeshed, status: status, milliseconds: milliseconds)

@@ -35,20 +35,26 @@ struct DataPlaneFiles: Sendable {
   @discardableResult
   mutating func push(_ config: MeshConfig, _ clusters: EnvoyClusters) throws -> [EnvoyBootstrap.File] {
     let routes = EnvoyRoutes(config, servicePorts: clusters.servicePorts)
-    var contents: [(EnvoyBootstrap.File, [JSON])] = [
-      (.endpoints, clusters.assignments),
-      (.clusters, clusters.clusters(endpointFile: bootstrap.path(.endpoints))),
-    ]
+    var contents: [(file: EnvoyBootstrap.File, resources: [JSON])] = clusters.assignments.map {
+      (.endpoints(cluster: $0.cluster), [$0.json])
+    }
+    contents.append((.clusters, clusters.clusters { bootstrap.path(.endpoints(cluster: $0)) }))
     for entrance in EnvoyRoutes.Entrance.allCases {
       contents.append((.routes(entrance), [routes.configuration(entrance)]))
     }
-    let changed = contents.filter { written[$0.0] != $0.1 }
+    let changed = contents.filter { written[$0.file] != $0.resources }
     if !changed.isEmpty { version += 1 }
     for (file, resources) in changed {
       try write(EnvoyResources.response(resources, version: version), file)
       written[file] = resources
     }
-    return changed.map(\.0)
+    // Of clusters that are gone.
+    let current = Set(contents.map(\.file))
+    for file in written.keys where !current.contains(file) {
+      unlink(bootstrap.path(file))
+      written[file] = nil
+    }
+    return changed.map(\.file)
   }
 
   /// - Throws: where the folder cannot be written.

@@ -1,3 +1,4 @@
+import Foundation
 import KubernetesAPI
 
 /// The configuration with which Envoy starts: a listener for each entrance, everything else read from files.
@@ -16,19 +17,25 @@ struct EnvoyBootstrap: Sendable {
   }
 
   /// A file of the folder.
-  enum File: String, Sendable, CaseIterable {
-    case bootstrap = "envoy.json"
-    case endpoints = "endpoints.json"
-    case clusters = "clusters.json"
-    case meshRoutes = "routes-mesh.json"
-    case gatewayRoutes = "routes-gateway.json"
-    case accessLog = "access-log"
-    case addresses = "addresses.json"
+  enum File: Sendable, Hashable {
+    case bootstrap, clusters, accessLog, addresses
+    case routes(EnvoyRoutes.Entrance)
+    /// Of one cluster: Envoy takes one set of endpoints from a file.
+    case endpoints(cluster: String)
 
-    static func routes(_ entrance: EnvoyRoutes.Entrance) -> File { entrance == .mesh ? .meshRoutes : .gatewayRoutes }
+    var name: String {
+      switch self {
+      case .bootstrap: "envoy.json"
+      case .clusters: "clusters.json"
+      case .accessLog: "access-log"
+      case .addresses: "addresses.json"
+      case .routes(let entrance): "routes-\(entrance.rawValue).json"
+      case .endpoints(let cluster): "endpoints-\(cluster.replacingOccurrences(of: "|", with: "-")).json"
+      }
+    }
   }
 
-  func path(_ file: File) -> String { "\(folder)/\(file.rawValue)" }
+  func path(_ file: File) -> String { "\(folder)/\(file.name)" }
 
   var json: JSON {
     [

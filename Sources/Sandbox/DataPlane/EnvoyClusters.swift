@@ -62,12 +62,12 @@ struct EnvoyClusters: Sendable {
   }
 
   /// The clusters, as Envoy's cluster discovery reads them.
-  /// - Parameter endpointFile: where ``assignments`` are read.
-  func clusters(endpointFile: String) -> [JSON] {
+  /// - Parameter endpointFile: where the ``assignments`` of a cluster are read.
+  func clusters(endpointFile: (_ cluster: String) -> String) -> [JSON] {
     ports.map { port in
       [
         "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster", "name": .string(port.cluster), "type": "EDS",
-        "eds_cluster_config": ["eds_config": EnvoyResources.source(endpointFile)],
+        "eds_cluster_config": ["eds_config": EnvoyResources.source(endpointFile(port.cluster))],
         // Istio's defaults.
         "connect_timeout": "10s", "lb_policy": "LEAST_REQUEST",
         "circuit_breakers": [
@@ -82,15 +82,16 @@ struct EnvoyClusters: Sendable {
     }
   }
 
-  /// The endpoints, as Envoy's endpoint discovery reads them.
-  var assignments: [JSON] {
+  /// The endpoints of each cluster, as Envoy's endpoint discovery reads them.
+  var assignments: [(cluster: String, json: JSON)] {
     ports.map { port in
       let endpoints = port.endpoints.map { JSON.object(["endpoint": ["address": EnvoyResources.address($0)]]) }
-      return [
+      let json: JSON = [
         "@type": "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
         "cluster_name": .string(port.cluster),
         "endpoints": endpoints.isEmpty ? [] : [["lb_endpoints": .array(endpoints)]],
       ]
+      return (port.cluster, json)
     }
   }
 

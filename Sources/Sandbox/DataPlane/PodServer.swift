@@ -16,13 +16,15 @@ final class PodServer: Sendable {
   private let group: ServiceGroup
 
   /// - Parameters:
-  ///   - random: the fate of a request, drawn from the application's distribution.
+  ///   - answer: the fate of a request: the status, and how long it takes, in milliseconds.
   ///   - onListening: called with the port once requests are answered.
   init(
-    _ object: JSON, logger: Logger, answer: @escaping @Sendable () -> (status: Int, milliseconds: Double),
+    _ object: JSON, answer: @escaping @Sendable () -> (status: Int, milliseconds: Double),
     count: @escaping Count, onListening: @escaping @Sendable (Int) -> Void
   ) {
     pod = object.objectKey
+    // What the server says of connections that end with it is no news.
+    let logger = Logger(label: "sandbox.pod") { _ in SwiftLogNoOpLogHandler() }
     let responder = PodResponder(object, answer: answer, count: count)
     let application = Application(
       responder: responder, server: .http1(),

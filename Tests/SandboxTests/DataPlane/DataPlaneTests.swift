@@ -28,20 +28,24 @@ struct DataPlaneTests {
     defer { try? FileManager.default.removeItem(at: folder) }
     let ports = EnvoyBootstrap.Ports(mesh: 1, gateway: 2, admin: 3)
     var files = DataPlaneFiles(EnvoyBootstrap(ports: ports, folder: folder.path))
-    func push(_ pods: [String]) throws -> [EnvoyBootstrap.File] {
+    let endpoints = EnvoyBootstrap.File.endpoints(cluster: "outbound|80||checkout.shop.svc.cluster.local")
+    func push(_ pods: [String], services: [JSON] = [Self.service]) throws -> [EnvoyBootstrap.File] {
       let slices = [Self.slice(pods)]
-      let clusters = EnvoyClusters(services: [Self.service], slices: slices, listeners: ["a": 40001, "b": 40002])
+      let clusters = EnvoyClusters(services: services, slices: slices, listeners: ["a": 40001, "b": 40002])
       return try files.push(
-        MeshConfig(virtualServices: [], services: [Self.service], slices: slices), clusters)
+        MeshConfig(virtualServices: [], services: services, slices: slices), clusters)
     }
-    #expect(try push(["a"]) == [.endpoints, .clusters, .meshRoutes, .gatewayRoutes])
+    #expect(try push(["a"]) == [endpoints, .clusters, .routes(.mesh), .routes(.gateway)])
     #expect(try push(["a"]) == [])
-    #expect(try push(["a", "b"]) == [.endpoints])
-    let text = try Data(contentsOf: folder.appending(path: "endpoints.json"))
+    #expect(try push(["a", "b"]) == [endpoints])
+    let text = try Data(contentsOf: folder.appending(path: endpoints.name))
     #expect(try JSON(parsing: text)["version_info"] == "2")
     #expect(String(decoding: text, as: UTF8.self).contains("40002"))
+    // A cluster goes with its Service.
+    #expect(try push([], services: []) == [.clusters, .routes(.mesh)])
+    #expect(!FileManager.default.fileExists(atPath: folder.appending(path: endpoints.name).path))
     try FileManager.default.removeItem(at: folder)
-    #expect(throws: (any Error).self) { try push([]) }
+    #expect(throws: (any Error).self) { try push(["a"]) }
   }
 
   @Test("changes are told after 100 ms without another, and after 10 s in any case")

@@ -113,13 +113,14 @@ struct EnvoyConfigTests {
     defer { try? FileManager.default.removeItem(at: folder) }
 
     // Envoy looks at files of resources only when it runs, so here they stand in the bootstrap itself.
-    var bootstrap = EnvoyBootstrap(ports: Shop.bootstrap.ports, folder: folder.path)
-    bootstrap.folder = folder.path
+    let bootstrap = EnvoyBootstrap(ports: Shop.bootstrap.ports, folder: folder.path)
     var json = bootstrap.json
     json["dynamic_resources"] = nil
-    let endpoints = bootstrap.path(.endpoints)
-    try EnvoyResources.response(Shop.clusters.assignments, version: 1).data.write(to: URL(filePath: endpoints))
-    let clusters = Shop.clusters.clusters(endpointFile: endpoints).map(Self.untyped)
+    for (cluster, assignment) in Shop.clusters.assignments {
+      let file = URL(filePath: bootstrap.path(.endpoints(cluster: cluster)))
+      try EnvoyResources.response([assignment], version: 1).data.write(to: file)
+    }
+    let clusters = Shop.clusters.clusters { bootstrap.path(.endpoints(cluster: $0)) }.map(Self.untyped)
     json[path: ["static_resources", "clusters"]] = .array(clusters)
     let routes = EnvoyRoutes(Shop.config, servicePorts: Shop.clusters.servicePorts)
     let listeners = try #require(json[path: ["static_resources", "listeners"]]?.array)
@@ -164,7 +165,7 @@ struct EnvoyConfigTests {
       Shop.slice("prices", [Shop.endpoint("c")], port: "admin"),
     ]
     let clusters = EnvoyClusters(services: [Shop.service("prices")], slices: slices, listeners: Shop.listeners)
-    let assignment = clusters.assignments[0]
+    let assignment = clusters.assignments[0].json
     #expect(assignment["cluster_name"] == "outbound|80||prices.shop.svc.cluster.local")
     let endpoints = assignment["endpoints"]?[0]?["lb_endpoints"]?.array ?? []
     let path = ["endpoint", "address", "socket_address", "port_value"]
@@ -216,8 +217,8 @@ private enum Golden: String, CaseIterable {
     let routes = EnvoyRoutes(Shop.config, servicePorts: Shop.clusters.servicePorts)
     return switch self {
     case .bootstrap: Shop.bootstrap.json
-    case .clusters: .array(Shop.clusters.clusters(endpointFile: Shop.bootstrap.path(.endpoints)))
-    case .endpoints: .array(Shop.clusters.assignments)
+    case .clusters: .array(Shop.clusters.clusters { Shop.bootstrap.path(.endpoints(cluster: $0)) })
+    case .endpoints: .array(Shop.clusters.assignments.map(\.json))
     case .routesMesh: routes.configuration(.mesh)
     case .routesGateway: routes.configuration(.gateway)
     }
