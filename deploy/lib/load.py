@@ -197,6 +197,8 @@ async def run(arguments):
             await asyncio.sleep(0.1)
             counts.flush()
 
+    # Whoever started this may have blocked them.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     others = [asyncio.create_task(other) for other in others + [report()]]
