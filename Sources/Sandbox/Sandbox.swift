@@ -61,11 +61,12 @@ public struct Sandbox: ServiceLifecycle.Service {
     let cluster = SandboxCluster(
       server: server, behaviour: behaviour, port: port, logger: logger,
       onListening: { _ = tell.yield(.api($0)) })
+    let exposition: @Sendable () -> String = { dataPlane?.exposition() ?? mesh.exposition() }
+    var network: (@Sendable () -> JSON)?
+    if let dataPlane { network = { dataPlane.network() } }
     let metrics = MetricsServer.application(
-      port: metricsPort, logger: logger,
-      exposition: { dataPlane?.exposition() ?? mesh.exposition() },
-      network: dataPlane.map { plane in { plane.network() } }
-    ) { _ = tell.yield(.metrics($0)) }
+      port: metricsPort, logger: logger, exposition: exposition, network: network,
+      onListening: { _ = tell.yield(.metrics($0)) })
 
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await cluster.run() }

@@ -83,7 +83,7 @@ struct ControllerCommand: AsyncParsableCommand {
       gatewayNamespaces: Set(gatewayNamespace), workers: workers,
       queryNamespaceLabel: allowQueriesOfAllNamespaces ? nil : queryNamespaceLabel,
       status: statusPort.map { StatusAddress(host: statusAddress, port: $0) }, version: Version.text)
-    var configuration = try settings.transportConfiguration(userAgent: agent)
+    var configuration = settings.transportConfiguration(userAgent: agent)
     configuration.writeConnections.perHost = operatorSettings.writeConnections
     let transport = try CurlTransport(configuration)
     let requests = RequestCounts()
