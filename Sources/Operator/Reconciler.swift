@@ -285,7 +285,8 @@ private struct Turn {
           hashes: [.stable: run.stable.hash, .canary: seen.set(named: run.set)?.hash ?? run.revision],
           step: run.stage.stepIndex, namespaceLabel: reconciler.settings.queryNamespaceLabel),
         traffic: target ?? .stableOnly, writtenAt: run.trafficWrittenAt, verifiedAt: run.verifiedAt,
-        past: Timeline.verified(self.run?.status?.timeline ?? [], run: run, plan: plan, now: time.now)),
+        past: Timeline.verified(self.run?.status?.timeline ?? [], run: run, plan: plan, now: time.now),
+        stableIsDown: (seen.set(named: run.stable.set)?.available ?? 0) == 0),
       uptime: time.uptime)
   }
 

@@ -130,7 +130,7 @@ extension Turn {
     guard cause.rejects, let deployment = seen.deployment, seen.set(named: run.set)?.owner != .sluice else {
       return true
     }
-    if let equal = seen.setOfTemplate, deployment.revision == run.revision || equal.name == run.set {
+    if let equal = seen.setOfTemplate, isOfTemplate(run, deployment) || equal.name == run.set {
       guard equal.name != run.stable.set, equal.pods == 0 else { return true }
       run.set = equal.name
       if equal.owner == .sluice { return true }

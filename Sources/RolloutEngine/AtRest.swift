@@ -138,6 +138,13 @@ extension Turn {
     if let rejected = seen.setOfTemplate, rejected.rejected {
       return rest(rejected, deployment)
     }
+    // In `Always` mode a pause at rest is Sluice's own, whoever dropped the annotation.
+    if deployment.heldBy == nil, seen.hold.mode == .admission {
+      let writer = deployment.lastWriter.map { ", last written by \($0)," } ?? ""
+      return wait(
+        .pausedByPerson,
+        "the Deployment\(writer) is paused, but not by Sluice, and holds a new revision; resume it, and the plan starts")
+    }
     guard deployment.replicas > 0 else {
       return wait(.scaledToZero, "the Deployment has 0 replicas, so there is nothing to compare a canary with")
     }
@@ -145,8 +152,10 @@ extension Turn {
       look(in: now.remaining(of: plan.settle, since: seen.quietSince))
       return wait(.settling, "revision \(deployment.revision) waits until its commit has arrived as a whole")
     }
-    effects.append(.createRun(name: deployment.revision, revision: deployment.revision))
-    rollout.situation = .running("starting a run for revision \(deployment.revision)")
+    // A revision that returns has a set, and with it a name already.
+    let revision = seen.setOfTemplate?.hash ?? deployment.revision
+    effects.append(.createRun(name: revision, revision: revision))
+    rollout.situation = .running("starting a run for revision \(revision)")
   }
 
   /// A rejected revision stays held, and out of traffic, until a person asks for a retry.

@@ -44,6 +44,7 @@ extension Turn {
       rollout.reassertions = []
       run.commandMessage = "resumed"
       announce(.resumed, "resumed by \(who)\(reason)", "\(run.name)-command-\(command.sequence)")
+      if case .bypass = pause { run.acceptsBypass = true }
       switch (pause, run.stage) {
       case (.plan, .step(let index, .pausing)): next(after: index, &run)
       case (.undecided, _):
@@ -68,6 +69,7 @@ extension Turn {
       guard case .step = run.stage else { return refuse(command, &run, "the run is not in a step") }
       run.pause = nil
       rollout.reassertions = []
+      run.acceptsBypass = true
       run.commandMessage = "promotion of the whole ordered by \(who)"
       announce(
         .resumed, "the remaining steps are skipped by \(who)\(reason)", "\(run.name)-command-\(command.sequence)")

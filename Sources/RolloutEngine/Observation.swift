@@ -25,6 +25,8 @@ public struct Observation: Sendable, Equatable {
   public var policiesAreRendered: Bool
   /// The routing object is gone, or sends everything to the callers' Service.
   public var routingIsRetired: Bool
+  /// Other Services than the plan's that select the pods, sorted.
+  public var otherServices: [String] = []
   /// The routing object can be written: the Services that it names are known.
   public var canRoute: Bool
   /// Why this workload or its policies cannot be served; no run starts meanwhile.
@@ -224,6 +226,8 @@ public struct Measurements: Sendable, Equatable {
   public var share: ObservedShare?
   /// Every query has series for stable; otherwise the reason why not.
   public var baseline: Baseline
+  /// Requests that reach the canary beside the route; nil until enough is measured to tell.
+  public var bypass: BypassShare?
 
   public enum Baseline: Sendable, Equatable {
     case present
@@ -233,10 +237,13 @@ public struct Measurements: Sendable, Equatable {
   /// The checks that decide.
   var binding: [CheckReport] { checks.filter { !$0.isDryRun } }
 
-  public init(checks: [CheckReport] = [], share: ObservedShare? = nil, baseline: Baseline = .present) {
+  public init(
+    checks: [CheckReport] = [], share: ObservedShare? = nil, baseline: Baseline = .present, bypass: BypassShare? = nil
+  ) {
     self.checks = checks
     self.share = share
     self.baseline = baseline
+    self.bypass = bypass
   }
 }
 
@@ -258,6 +265,28 @@ public struct ObservedShare: Sendable, Equatable {
     if case .confirmed = check.result(canary: canaryRequests, all: totalRequests) { return true }
     return false
   }
+}
+
+/// Requests that canary pods got and the route does not explain: of callers without a proxy, by another Service, by pod
+/// addresses.
+public struct BypassShare: Sendable, Equatable {
+  public var requests: Double
+  /// Requests at the pods of both tracks.
+  public var total: Double
+  /// How many of ``requests`` chance explains.
+  public var noise: Double
+
+  public init(requests: Double, total: Double, noise: Double) {
+    self.requests = requests
+    self.total = total
+    self.noise = noise
+  }
+
+  /// 0 to 1.
+  public var fraction: Double { total > 0 ? min(1, max(0, requests) / total) : 0 }
+
+  /// Whether more than that share bypasses the route, beyond what chance explains.
+  public func exceeds(_ max: Percent) -> Bool { total > 0 && requests - noise > max.fraction * total }
 }
 
 /// What one check of the plan says now.

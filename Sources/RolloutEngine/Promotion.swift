@@ -49,7 +49,9 @@ extension Turn {
   /// The canary at full size, all traffic to it, verified.
   private mutating func take(all stage: PromotionStage, _ deployment: DeploymentView, _ run: inout RunState) {
     if stage == .scaling {
-      guard hasPods(deployment.replicas, &run), !isContested(&run), ensureTracks(run) else { return }
+      guard hasPods(deployment.replicas, &run), !isContested(&run), !isBypassed(&run), ensureTracks(run) else {
+        return
+      }
       if !ensureTraffic(.allToCanary) {
         run.trafficWrittenAt = now
         run.verifiedAt = nil

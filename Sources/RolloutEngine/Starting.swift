@@ -41,12 +41,17 @@ extension Turn {
       beginAbort(.escaped(text), &run)
       return false
     }
-    let wanted = run.set.flatMap { seen.set(named: $0) }.map(\.matchesTemplate) ?? (deployment.revision == run.revision)
+    let wanted = run.set.flatMap { seen.set(named: $0) }.map(\.matchesTemplate) ?? isOfTemplate(run, deployment)
     if !wanted {
       beginAbort(.superseded, &run)
       return false
     }
     return true
+  }
+
+  /// Whether the template still is the revision of a run that has no set yet, or whose set is gone.
+  func isOfTemplate(_ run: RunState, _ deployment: DeploymentView) -> Bool {
+    deployment.revision == run.revision || seen.setOfTemplate?.hash == run.revision
   }
 
   /// The Deployment runs pods of a revision that is not its stable one, although it is held.

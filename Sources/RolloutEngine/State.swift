@@ -66,6 +66,8 @@ public enum Situation: Sendable, Equatable {
     case waitingForFirstRevision = "WaitingForFirstRevision"
     case waitingForNativeRoll = "WaitingForNativeRoll"
     case waitingForHold = "WaitingForHold"
+    /// A person has paused the Deployment and changed its template.
+    case pausedByPerson = "PausedByPerson"
     case scaledToZero = "ScaledToZero"
     case settling = "Settling"
     case routeConflict = "RouteConflict"
@@ -104,6 +106,8 @@ public struct RunState: Sendable, Equatable {
   public var commandSequence: Int
   /// What became of the last command, for who sent it.
   public var commandMessage: String?
+  /// A person let the run go on although requests bypass the route.
+  public var acceptsBypass = false
   public var reports: [CheckReport]
 
   public init(
@@ -127,6 +131,8 @@ public struct RunState: Sendable, Equatable {
     case plan
     case person(String)
     case undecided(String)
+    /// More requests than the plan allows reach the canary beside the route.
+    case bypass(String)
     /// Somebody else keeps writing the routing object.
     case conflict(String)
   }

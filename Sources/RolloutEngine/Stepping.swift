@@ -15,6 +15,7 @@ extension Turn {
       guard keepTraffic(current, &run), hasPods(podsNeeded(by: step, run), &run) else { return }
       if current == step.traffic, run.verifiedAt != nil { return enter(.step(index, .analyzing), &run) }
       if index == 0, step.traffic.reachesCanary, !hasBaseline(&run) { return }
+      if step.traffic.weight > current.weight, isBypassed(&run) { return }
       effects.append(.setTraffic(step.traffic))
       run.trafficWrittenAt = now
       run.verifiedAt = nil
@@ -94,6 +95,27 @@ extension Turn {
       look(in: now.remaining(of: deployment.progressDeadline, since: since))
     }
     return false
+  }
+
+  /// Whether too many requests reach the canary beside the route, so that the run waits for a person before its weight
+  /// grows. Where a policy pins the callers' Services, there is no way around the route but one that people have made.
+  mutating func isBypassed(_ run: inout RunState) -> Bool {
+    if case .bypass(let text) = run.pause {
+      rollout.situation = .paused(text)
+      return true
+    }
+    guard seen.hold.mode == .always, !run.acceptsBypass, let bypass = seen.measured?.bypass,
+      bypass.exceeds(runPlan.maxBypass)
+    else { return false }
+    let percent = (bypass.fraction * 1000).rounded() / 10
+    let others = seen.otherServices.isEmpty ? "" : ", for instance by Service \(seen.otherServices.joined(separator: ", "))"
+    let text =
+      "\(percent)% of all requests reach the canary beside the route\(others), more than traffic.maxBypass "
+      + "(\(runPlan.maxBypass)): give these callers a proxy, or accept it with 'sluice resume'"
+    run.pause = .bypass(text)
+    announce(.paused, text, "\(run.name)-bypass", isWarning: true)
+    rollout.situation = .paused(text)
+    return true
   }
 
   /// A step that needs fewer pods gives them back, after the traffic has moved.
@@ -179,7 +201,7 @@ extension Turn {
 
   private mutating func pauseIsOver(_ step: PlanStep, _ index: Int, _ run: inout RunState) -> Bool {
     switch run.pause {
-    case .person, .undecided, .conflict:
+    case .person, .undecided, .bypass, .conflict:
       describe(run, index)
       return false
     case .plan, nil: break
@@ -221,7 +243,7 @@ extension Turn {
     case nil: rollout.situation = .running(place)
     case .plan: rollout.situation = .paused("\(place) waits for a person")
     case .person(let who): rollout.situation = .paused("\(place): paused by \(who)")
-    case .undecided(let why), .conflict(let why): rollout.situation = .paused("\(place): \(why)")
+    case .undecided(let why), .bypass(let why), .conflict(let why): rollout.situation = .paused("\(place): \(why)")
     }
   }
 }

@@ -30,6 +30,7 @@ struct HoldProbeTests {
     await world.turn()
     #expect(world.status[path: ["hold", "mode"]] == "Admission")
     try await world.settle("the end of the run") { $0.phase == "Idle" && $0.stage == "Promoted" }
+    await world.pass(2)
     #expect(world.status[path: ["hold", "mode"]] == "Always", "the next change is held by a pause")
     #expect(world.deployment?[path: ["spec", "paused"]] == true)
     #expect(world.breaches == [])
@@ -59,6 +60,8 @@ struct HoldProbeTests {
   @Test("a probe is made once, not with every look, and again when the policy was changed")
   func probesOnce() async throws {
     let world = try await OperatorWorld.resting()
+    // A status that may wait has been written by then.
+    await world.pass(10)
     let before = world.transport.requests
     await world.pass(120, step: 10)
     #expect(world.transport.requests == before, "nothing is asked at rest")

@@ -41,6 +41,7 @@ struct RecordTests {
     state.trafficWrittenAt = Self.now.addingTimeInterval(2)
     state.verifiedAt = Self.now.addingTimeInterval(3.25)
     state.commandMessage = "paused"
+    state.acceptsBypass = true
     #expect(RunRecord.state(of: try written(state)) == state)
     let json = try JSON(encoding: try written(state))
     #expect(RunRecord.state(of: try json.decode()) == state)
@@ -48,7 +49,7 @@ struct RecordTests {
 
   @Test(
     "a pause outlives a restart",
-    arguments: [RunState.Pause.plan, .person("ann"), .undecided("too few requests"), .conflict("edited by bob")])
+    arguments: [RunState.Pause.plan, .person("ann"), .undecided("too few requests"), .conflict("edited by bob"), .bypass("2% beside")])
   func pauses(pause: RunState.Pause) throws {
     var state = RunState(
       name: "web-abc", revision: "abc", stable: Revision(set: "web-s1", hash: "s1"), demand: 4,

@@ -97,9 +97,18 @@ struct ModelCluster {
     guard deployment?.template != template else { return }
     deployment?.template = template
     // The admission policy holds a managed Deployment in the same request.
-    guard deployment?.managed == true else { return }
+    guard deployment?.managed == true, deployment?.paused != true || deployment?.heldBy != nil else { return }
     deployment?.paused = true
     if deployment?.heldBy == nil { deployment?.heldBy = "pending" }
+  }
+
+  /// The policy turns the end of a person's pause into a hold.
+  mutating func resume() {
+    if deployment?.managed != true {
+      deployment?.paused = false
+    } else if deployment?.heldBy == nil {
+      deployment?.heldBy = ""
+    }
   }
 
   // MARK: - What Sluice does

@@ -270,4 +270,54 @@ struct RunTests {
     #expect(world.cluster.deployment?.paused == true)
     #expect(world.broken == [])
   }
+
+  @Test("a Deployment that a person has paused is left to that person; its plan starts when it is resumed")
+  func personsPause() {
+    var world = resting()
+    world.cluster.deployment?.paused = true
+    world.settle(turns: 5)
+    #expect(world.rollout.situation == .idle && world.cluster.deployment?.paused == true)
+    world.cluster.apply(template: "v2")
+    world.settle(turns: 20)
+    guard case .waiting(.pausedByPerson, let text) = world.rollout.situation else {
+      Issue.record("expected to wait for the person, found \(world.rollout.situation)")
+      return
+    }
+    #expect(text.contains("resume it") && world.runs.isEmpty)
+    world.cluster.apply(template: "v3")
+    world.cluster.resume()
+    world.settle(until: { $0.rollout.stable?.hash == "v3" })
+    #expect(world.runs.map(\.revision) == ["v3"])
+    world.settle(turns: 3)
+    #expect(world.cluster.deployment?.paused == false)
+    #expect(world.broken == [])
+  }
+
+  @Test("requests beside the route pause the run before its weight grows, in Always mode, until a person accepts them")
+  func bypass() {
+    var world = resting()
+    world.mode = .always
+    world.settle(turns: 3)
+    world.bypassed = 0.03
+    world.cluster.apply(template: "v2")
+    world.settle(turns: 40)
+    #expect(world.stage == .step(1, .scaling) && world.cluster.target?.weight == Weight(10))
+    guard case .bypass(let text) = world.run?.pause, world.rollout.situation == .paused(text) else {
+      Issue.record("expected a pause, found \(world.rollout.situation)")
+      return
+    }
+    #expect(text.contains("3.0% of all requests") && text.contains("maxBypass (1%)"))
+    world.command = PersonsCommand(action: .resume, sequence: 1)
+    world.settle(until: { $0.stage == .finished(.promoted) })
+    #expect(world.stage == .finished(.promoted))
+    #expect(world.broken == [])
+  }
+
+  @Test("where a policy pins the callers' Services, requests beside the route do not stop a run", arguments: [0.03])
+  func bypassWhilePinned(share: Double) {
+    var world = running(until: .step(0, .analyzing))
+    world.bypassed = share
+    world.settle(until: { $0.stage == .finished(.promoted) })
+    #expect(world.stage == .finished(.promoted))
+  }
 }

@@ -23,6 +23,9 @@ struct World {
   var deletingRun = false
   var escaped = false
   var podsWereLost = false
+  var mode = HoldView.Mode.admission
+  /// The share of requests that reach the canary beside the route.
+  var bypassed = 0.0
   var broken: [String] = []
 
   init(plan: Plan = .example()) {
@@ -68,6 +71,7 @@ struct World {
       seen.rolloutIsBeingDeleted = deletingRollout
       seen.runIsBeingDeleted = deletingRun
       seen.command = command
+      seen.hold = HoldView(mode: mode, ready: true)
       seen.measured = measured
     }
   }
@@ -80,7 +84,8 @@ struct World {
       checks: plan.analysis.slos.map {
         CheckReport(name: $0.name, verdict: fails ? .fail : .pass, message: fails ? "worse than stable" : "kept")
       },
-      share: ObservedShare(canaryRequests: weight * 10, totalRequests: 1000, since: run.trafficWrittenAt ?? now))
+      share: ObservedShare(canaryRequests: weight * 10, totalRequests: 1000, since: run.trafficWrittenAt ?? now),
+      bypass: BypassShare(requests: bypassed * 10_000, total: 10_000, noise: 50))
   }
 
   /// A change of the cluster by anyone, checked.

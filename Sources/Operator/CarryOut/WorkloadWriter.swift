@@ -23,16 +23,30 @@ struct WorkloadWriter {
       ]))
   }
 
-  /// Pauses the Deployment and says for whom. At rest in `Always` mode the deadline is made endless too, where it has its
-  /// default, since kstatus would never call a paused Deployment current.
+  /// Pauses the Deployment and says for whom. At rest in `Always` mode the deadline is made endless too, where nobody else
+  /// sets it, since kstatus would never call a paused Deployment current.
   func hold(by name: String, isAtRest: Bool) async throws {
     var spec: JSON = ["paused": true]
-    if isAtRest, deployment[path: ["spec", "progressDeadlineSeconds"]]?.int ?? 600 == 600 {
+    if isAtRest, hasDefaultDeadline {
       spec["progressDeadlineSeconds"] = JSON(Names.endlessDeadline)
     }
     try await cluster.patch(
       .deployments, key,
       .merge(["metadata": ["annotations": [Names.held: .string(name), Names.ownWrite: mark]], "spec": spec]))
+  }
+
+  /// Whether the deadline is the API server's own. A team that sets the default in so many words is known by what it
+  /// applied, client-side or server-side; other writers own all defaults of what they send, so they tell nothing.
+  private var hasDefaultDeadline: Bool {
+    guard deployment[path: ["spec", "progressDeadlineSeconds"]]?.int ?? 600 == 600 else { return false }
+    let applied = deployment.annotations["kubectl.kubernetes.io/last-applied-configuration"]
+      .flatMap { try? JSON(parsing: $0) }
+    if applied?[path: ["spec", "progressDeadlineSeconds"]] != nil { return false }
+    let entries = deployment[path: ["metadata", "managedFields"]]?.array ?? []
+    return !entries.contains { entry in
+      entry["operation"]?.string == "Apply" && entry["manager"]?.string != Names.fieldManager
+        && entry[path: ["fieldsV1", "f:spec", "f:progressDeadlineSeconds"]] != nil
+    }
   }
 
   /// An explicit patch: a server-side apply without the field would do nothing once somebody replaced the object.

@@ -18,6 +18,8 @@ struct JudgedRun: Sendable {
   var verifiedAt: Date?
   /// What was verified before now, for a judge that begins in the middle of a run.
   var past: [TrafficSpan] = []
+  /// The stable revision has no available pod.
+  var stableIsDown = false
 }
 
 /// A time during which the traffic was verified and stayed the same.
@@ -91,7 +93,8 @@ final class JudgeBoard: Sendable {
   func record(_ answers: LookAnswers, for rollout: ObjectKey, at now: Date) -> Bool {
     change(rollout) { entry in
       entry.judge.record(
-        answers, at: now, traffic: entry.run.traffic, writtenAt: entry.run.writtenAt, verifiedAt: entry.run.verifiedAt)
+        answers, at: now, traffic: entry.run.traffic, writtenAt: entry.run.writtenAt, verifiedAt: entry.run.verifiedAt,
+        stableIsDown: entry.run.stableIsDown)
       entry.isAsked = true
       entry.isAsking = false
     }

@@ -46,6 +46,9 @@ struct RunJudge: Sendable {
   private var counters: [LookAnswers.Question: CounterIncreases<MetricsKey>] = [:]
   private var objectives: [Objective]
   private var share = ShareWindow()
+  private var bypass = BypassWindow()
+  /// Of the newest look.
+  private var stableIsDown = false
   /// When each question was last answered: what grew since then is what the next answer adds.
   private var answeredAt: [LookAnswers.Question: Date] = [:]
   private(set) var latest = Measurements(baseline: .missing("nothing has been measured yet"))
@@ -116,9 +119,12 @@ struct RunJudge: Sendable {
   /// - Parameters:
   ///   - writtenAt: when the present traffic was written; nil before the first.
   ///   - verifiedAt: when its share was seen to arrive; nil before.
+  ///   - stableIsDown: the stable revision has no available pod, so that it serves no requests.
   mutating func record(
-    _ look: LookAnswers, at now: Date, traffic: TrafficTarget, writtenAt: Date?, verifiedAt: Date?
+    _ look: LookAnswers, at now: Date, traffic: TrafficTarget, writtenAt: Date?, verifiedAt: Date?,
+    stableIsDown: Bool = false
   ) {
+    self.stableIsDown = stableIsDown
     var increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>] = [:]
     for question in LookAnswers.Question.all {
       increases[question] = increase(question, look.answers[question])
@@ -135,6 +141,10 @@ struct RunJudge: Sendable {
         watched = min(watched?.lowerBound ?? verifiedAt, now)...now
       }
       queries.count(whole[LookAnswers.Question(view: .callee, kind: .requests)], since: verifiedAt)
+      bypass.record(
+        caller: whole[LookAnswers.Question(view: .caller, kind: .requests)]?.value,
+        callee: whole[LookAnswers.Question(view: .callee, kind: .requests)]?.value,
+        mirrored: traffic.mirror?.fraction ?? 0, writtenAt: writtenAt)
     }
     for (question, increase) in increases where increase.isAnswer { answeredAt[question] = now }
     mesh = baseline(look)
@@ -158,7 +168,7 @@ struct RunJudge: Sendable {
     let reports = objectives.map(report) + queries.reports
     latest = Measurements(
       checks: names.compactMap { name in reports.first { $0.name == name } }, share: share.observed,
-      baseline: mesh == .present ? queries.baseline : mesh)
+      baseline: mesh == .present ? queries.baseline : mesh, bypass: bypass.share)
   }
 
   // MARK: - Counting
@@ -207,7 +217,7 @@ struct RunJudge: Sendable {
   /// Whether a track gets requests that this view counts; callers do not count copies.
   private func isServed(_ track: Track, _ view: MetricsView, _ traffic: TrafficTarget) -> Bool {
     switch track {
-    case .stable: traffic.weight < .all
+    case .stable: traffic.weight < .all && !stableIsDown
     case .canary: traffic.weight > .none || !traffic.routes.isEmpty || (view == .callee && traffic.mirror != nil)
     }
   }
@@ -269,8 +279,9 @@ struct RunJudge: Sendable {
     judgement.evidence.budget = objective.isDryRun ? nil : budget
     return CheckReport(
       name: objective.name, verdict: judgement.verdict,
-      message: "\(judgement.evidence.sentence) (\(view.rawValue)s' metrics)", judgement: judgement,
-      isDryRun: objective.isDryRun)
+      message: "\(judgement.evidence.sentence) (\(view.rawValue)s' metrics"
+        + (stableIsDown ? "; stable has no available pod, so the canary is judged alone)" : ")"),
+      judgement: judgement, isDryRun: objective.isDryRun)
   }
 
   /// Each query that the plan needs must have series of the stable track.

@@ -18,15 +18,17 @@ struct Observer {
     var seen = Observation(hold: hold, measured: measured, quietSince: quietSince)
     seen.rolloutIsBeingDeleted = rollout.isBeingDeleted
     seen.runIsBeingDeleted = run?.metadata.isBeingDeleted ?? false
+    let services = ServiceObserver(snapshot: snapshot, rollout: plan.key)
     if let deployment = snapshot.object(.deployments, plan.workloadKey) {
       let workload = WorkloadObserver(snapshot: snapshot, rollout: plan.key, deployment: deployment)
       seen.deployment = workload.view
       seen.sets = workload.sets
       seen.refusal = workload.refusal
+      seen.otherServices = services.others(
+        than: Set(plan.services.map(\.name)), selecting: PodTemplate(of: deployment).json.labels)
     } else {
       seen.sets = WorkloadObserver.strays(of: plan.key, in: snapshot)
     }
-    let services = ServiceObserver(snapshot: snapshot, rollout: plan.key)
     seen.services = plan.services.map(\.name).uniqued.map(services.view)
     observeRouting(&seen)
     seen.command = command(of: run)
@@ -42,7 +44,7 @@ struct Observer {
       return
     }
     let routes = snapshot.objects(.virtualServices, namespace: plan.namespace)
-    seen.routeWriter = RouteWriter.name(among: routes.filter { $0.labels[Names.rollout] == rollout.name })
+    seen.routeWriter = FieldWriter.ofSpec(in: routes.filter { $0.labels[Names.rollout] == rollout.name })
     switch provider.observe(routes) {
     case .routing(.split(let target)): seen.routing = .present(target: target, intact: true)
     case .routing(.released): seen.routingIsRetired = true

@@ -16,6 +16,15 @@ struct ServiceObserver {
       stable: generated(.stable, callers: callers), canary: generated(.canary, callers: callers))
   }
 
+  /// The names of Services that select pods with these labels, besides some and the generated ones.
+  func others(than known: Set<String>, selecting labels: [String: String]) -> [String] {
+    snapshot.objects(.services, namespace: rollout.namespace).filter { service in
+      let selector = service[path: ["spec", "selector"]]?.strings ?? [:]
+      return !selector.isEmpty && !known.contains(service.name) && service.labels[Names.rollout] == nil
+        && selector.allSatisfy { labels[$0.key] == $0.value }
+    }.map(\.name)
+  }
+
   /// A pin counts where both its annotation and the hash in the selector are there; half a pin is one to be taken away.
   private func pin(of callers: JSON) -> String? {
     callers.annotations[Names.pin] ?? callers[path: ["spec", "selector", Names.templateHash]]?.string

@@ -45,14 +45,9 @@ struct WorkloadObserver {
     return seconds == Names.endlessDeadline ? 600 : seconds
   }
 
-  /// The manager of the newest write that was neither ours nor a controller's status.
-  private var lastWriter: String? {
-    let entries = deployment[path: ["metadata", "managedFields"]]?.array ?? []
-    return entries.filter { entry in
-      entry["subresource"]?.string == nil && entry["manager"]?.string != Names.fieldManager
-    }
-    .max { ($0["time"]?.string ?? "") < ($1["time"]?.string ?? "") }?["manager"]?.string
-  }
+  /// The manager of the newest write of the spec that was not ours. Who only removes a field, as `kubectl rollout resume`
+  /// does, leaves no trace.
+  private var lastWriter: String? { FieldWriter.ofSpec(in: [deployment]) }
 
   /// The sets that the Deployment controls and those that Sluice holds for this Rollout.
   var sets: [SetView] {

@@ -43,6 +43,7 @@ enum RolloutRecord {
         FormerRevisionStatus(hash: $0.revision.hash, replicaSet: $0.revision.set, until: MicroTime($0.until))
       }
     status.reassertions = state.reassertions.isEmpty ? nil : state.reassertions.map { MicroTime($0) }
+    status.bypass = bypass(around.seen)
     status.retiredAt = state.retiredAt.map { MicroTime($0) }
     status.weight = around.target?.weight.value
     status.replicas = around.seen?.deployment?.replicas ?? status.replicas
@@ -52,6 +53,14 @@ enum RolloutRecord {
     describeRun(around, state.situation, &status, now: now)
     status.conditions = conditions(state.situation, generation: generation, before: status.conditions ?? [], now: now)
     return status.bounded()
+  }
+
+  private static func bypass(_ seen: Observation?) -> BypassStatus? {
+    guard let seen else { return nil }
+    let percent = seen.measured?.bypass.map { ($0.fraction * 1000).rounded() / 10 }
+    guard percent != nil || !seen.otherServices.isEmpty else { return nil }
+    return BypassStatus(
+      share: percent.map { "\($0)%" }, services: seen.otherServices.isEmpty ? nil : seen.otherServices)
   }
 
   private static func describeRun(

@@ -21,6 +21,7 @@ enum RunRecord {
     state.trafficWrittenAt = status?.trafficWrittenAt?.date
     state.verifiedAt = status?.trafficVerifiedAt?.date
     state.commandMessage = status?.commandMessage
+    state.acceptsBypass = status?.acceptsBypass ?? false
     return state
   }
 
@@ -75,7 +76,8 @@ enum RunRecord {
     switch status.kind {
     case .plan: .plan
     case .person: .person(status.message ?? "a person")
-    case .undecided, .bypass: .undecided(status.message ?? "")
+    case .undecided: .undecided(status.message ?? "")
+    case .bypass: .bypass(status.message ?? "")
     case .conflict: .conflict(status.message ?? "")
     }
   }
@@ -85,6 +87,7 @@ enum RunRecord {
     case .plan: PauseStatus(kind: .plan)
     case .person(let who): PauseStatus(kind: .person, message: who)
     case .undecided(let why): PauseStatus(kind: .undecided, message: why)
+    case .bypass(let why): PauseStatus(kind: .bypass, message: why)
     case .conflict(let why): PauseStatus(kind: .conflict, message: why)
     }
   }
@@ -113,6 +116,7 @@ enum RunRecord {
     status.pause = state.pause.map(record)
     status.commandSequence = state.commandSequence == 0 ? nil : state.commandSequence
     status.commandMessage = state.commandMessage
+    status.acceptsBypass = state.acceptsBypass ? true : nil
     if !state.stage.isFinished { status.message = message(situation) ?? status.message }
     if !checks.isEmpty { status.checks = checks }
     if state.stage.isFinished, status.finishedAt == nil { status.finishedAt = Timestamp(now) }

@@ -124,6 +124,7 @@ enum StatusNews: Equatable {
       news[path: [track, "available"]] = .bool(revision["available"] == revision["desired"])
       news[path: [track, "pods"]] = nil
     }
+    if let share = news[path: ["bypass", "share"]] { news[path: ["bypass", "share"]] = .bool(!share.isNull) }
     if let checks = news["checks"]?.array {
       news["checks"] = .array(checks.map { ["name": $0["name"] ?? .null, "verdict": $0["verdict"] ?? .null] })
     }

@@ -34,6 +34,8 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
   public var commandSequence: Int?
   /// What became of it.
   public var commandMessage: String?
+  /// A person let the run go on although requests bypass the route.
+  public var acceptsBypass: Bool?
   /// The newest verdicts of the step under way.
   public var checks: [CheckRecord]?
   /// The steps and what was decided in each, the oldest first.
@@ -47,7 +49,7 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
     trafficWrittenAt: MicroTime? = nil, trafficVerifiedAt: MicroTime? = nil, analysisStartedAt: MicroTime? = nil,
     shortSince: MicroTime? = nil, pause: PauseStatus? = nil, cause: AbortStatus? = nil, reason: String? = nil,
     message: String? = nil, commandSequence: Int? = nil, commandMessage: String? = nil,
-    checks: [CheckRecord]? = nil, timeline: [StepRecord]? = nil, conditions: [Condition]? = nil
+    acceptsBypass: Bool? = nil, checks: [CheckRecord]? = nil, timeline: [StepRecord]? = nil, conditions: [Condition]? = nil
   ) {
     self.observedGeneration = observedGeneration
     self.phase = phase
@@ -70,6 +72,7 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
     self.message = message
     self.commandSequence = commandSequence
     self.commandMessage = commandMessage
+    self.acceptsBypass = acceptsBypass
     self.checks = checks
     self.timeline = timeline
     self.conditions = conditions

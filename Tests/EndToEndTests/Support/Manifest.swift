@@ -13,6 +13,8 @@ struct Manifest: Sendable {
   var more: [String] = []
   /// More documents.
   var companions: [String] = []
+  /// Whether the Deployment may come to own two sets with pods, since somebody lets it roll by itself.
+  var mayRollByItself = false
   /// Whether the controller can start with it.
   var isSound = true
 

@@ -21,7 +21,7 @@ struct Shop: Sendable {
       try await shop.apply(manifest.text)
       if manifest.isSound { try await shop.status(0) }
       try await body(shop)
-      shop.checkHistory()
+      shop.checkHistory(mayRollByItself: manifest.mayRollByItself)
       #expect(await cluster.fallen() == [])
       #expect(cluster.record.faults == [])
     } catch {

@@ -19,6 +19,8 @@ actor TestCluster {
   nonisolated let dataPlane: URL?
   private let prometheusPort: Int
   private let statusPort: Int
+  /// Whether the admission policies of deploy are installed.
+  private let hasPolicies: Bool
   private var daemons: [Daemon] = []
   private var controller: Daemon?
   private var scenarios: Set<String> = []
@@ -27,7 +29,8 @@ actor TestCluster {
   /// The cluster that the tests of a suite share.
   @TaskLocal static var current: TestCluster?
 
-  private init(_ name: String, hasDataPlane: Bool) throws {
+  private init(_ name: String, hasDataPlane: Bool, hasPolicies: Bool) throws {
+    self.hasPolicies = hasPolicies
     folder = FileManager.default.temporaryDirectory.appending(path: "sluice-\(name)-\(UUID().uuidString.prefix(8))")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     dataPlane = hasDataPlane ? folder.appending(path: "data-plane") : nil
@@ -44,9 +47,9 @@ actor TestCluster {
 
   /// Starts all of it, runs the body, and ends all of it. The logs stay where a test of the suite has failed.
   static func run(
-    _ name: String, hasDataPlane: Bool = false, _ body: @Sendable () async throws -> Void
+    _ name: String, hasDataPlane: Bool = false, hasPolicies: Bool = true, _ body: @Sendable () async throws -> Void
   ) async throws {
-    let cluster = try TestCluster(name, hasDataPlane: hasDataPlane)
+    let cluster = try TestCluster(name, hasDataPlane: hasDataPlane, hasPolicies: hasPolicies)
     do {
       try await cluster.start()
       try await $current.withValue(cluster) { try await body() }
@@ -93,6 +96,7 @@ actor TestCluster {
     }
     try await startPrometheus(scraping: meshPort)
     try await install()
+    if !hasPolicies { try await must(["delete", "-k", Machine.source("deploy/policies").path]) }
     try record.start(kubectl, logs: folder)
     try startController()
   }
@@ -237,19 +241,22 @@ actor TestCluster {
 struct SharedCluster: SuiteTrait, TestScoping {
   var name: String
   var hasDataPlane = false
+  var hasPolicies = true
   var isRecursive: Bool { false }
 
   func provideScope(
     for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
   ) async throws {
-    try await TestCluster.run(name, hasDataPlane: hasDataPlane, function)
+    try await TestCluster.run(name, hasDataPlane: hasDataPlane, hasPolicies: hasPolicies, function)
   }
 }
 
 extension Trait where Self == SharedCluster {
-  /// - Parameter hasDataPlane: whether requests are real, through Envoy, and not simulated.
-  static func cluster(_ name: String, hasDataPlane: Bool = false) -> Self {
-    SharedCluster(name: name, hasDataPlane: hasDataPlane)
+  /// - Parameters:
+  ///   - hasDataPlane: whether requests are real, through Envoy, and not simulated.
+  ///   - policies: whether the admission policies of deploy are installed.
+  static func cluster(_ name: String, hasDataPlane: Bool = false, policies: Bool = true) -> Self {
+    SharedCluster(name: name, hasDataPlane: hasDataPlane, hasPolicies: policies)
   }
 }
 

@@ -35,13 +35,20 @@ final class OperatorWorld {
   /// Images that fail their checks, and requests per second that reach canary pods beside the route.
   var failing: Set<String> = []
   var bypass = 0.0
+  /// The stable revision answers nobody: no callee counts, and callers get 503.
+  private var stableIsDown = false
+  private let behaviours = BreakablePods()
+  /// A check has said that it judged the canary alone.
+  private(set) var sawAlone = false
   private(set) var problems: [String] = []
+  /// Ends a turn early, in a state that lasts no longer than it takes to see it.
+  private var halts: ((OperatorWorld) -> Bool)?
 
   init(policies: Policies = .shipped) throws {
     let time = time
     server = APIServer(clock: SandboxClock(now: { time.now }, sleep: { _ in throw CancellationError() }))
     cluster = InProcessAccess(server)
-    controllers = .builtIn(cluster: cluster, behaviour: ApplicationBehaviours())
+    controllers = .builtIn(cluster: cluster, behaviour: behaviours)
     try MeshDefinitions.install(in: cluster)
     let log = breachLog
     let breaches = Breaches(cluster: cluster)
@@ -108,6 +115,7 @@ final class OperatorWorld {
         problems.append("\(error)")
         return
       }
+      if halts?(self) == true { return }
       let asked = await hold.answerDue()
       controllers.runDue()
       if outcome != .again(after: .zero), !asked { return }
@@ -127,7 +135,7 @@ final class OperatorWorld {
   /// Lets time pass in steps, with a look of the operator after each.
   func pass(_ seconds: Double, step: Double = 1) async {
     let end = time.now.addingTimeInterval(seconds)
-    while time.now < end {
+    while time.now < end, halts?(self) != true {
       controllers.run(until: min(end, time.now.addingTimeInterval(step))) { time.advance(to: $0) }
       await turn()
     }
@@ -136,9 +144,11 @@ final class OperatorWorld {
   /// Lets time pass until a state is reached.
   func settle(
     _ what: String, within seconds: Double = 300, sourceLocation: SourceLocation = #_sourceLocation,
-    until holds: (OperatorWorld) -> Bool
+    until holds: @escaping (OperatorWorld) -> Bool
   ) async throws {
     let end = time.now.addingTimeInterval(seconds)
+    halts = holds
+    defer { halts = nil }
     while !holds(self) {
       guard time.now < end else {
         Issue.record(
@@ -180,11 +190,14 @@ final class OperatorWorld {
       var answers = LookAnswers()
       for question in LookAnswers.Question.all {
         answers.answers[question] = .series(
-          Track.allCases.flatMap { track in
+          Track.allCases.filter { $0 == .canary || !stableIsDown || question.view == .caller }.flatMap { track in
             series(question, track, share: track == .canary ? weight : 1 - weight, set: sets[track] ?? "", scope)
           })
       }
       _ = reconciler.board.record(answers, for: rollout, at: now)
+      let name = runs.last?.name ?? ""
+      let checks = reconciler.board.latest(rollout, run: name)?.checks ?? []
+      sawAlone = sawAlone || checks.contains { $0.verdict == .pass && $0.message.contains("judged alone") }
     }
   }
 
@@ -200,7 +213,7 @@ final class OperatorWorld {
       labels["destination_workload_namespace"] = scope.namespace
       labels["pod"] = "\(set)-aaaaa"
     }
-    let isBad = failing.contains(image(ofSet: set) ?? "")
+    let isBad = failing.contains(image(ofSet: set) ?? "") || (stableIsDown && track == .stable)
     var requests = share * 1000
     if question.view == .callee, track == .canary { requests += bypass }
     let parts: [(String, String, Double)] =
@@ -248,10 +261,17 @@ final class OperatorWorld {
   }
 
   func setImage(_ tag: String, by manager: String = "kubectl") throws {
-    try patch(
-      .deployments,
-      ["spec": ["template": ["spec": ["containers": [["name": "app", "image": .string(Manifests.image(tag))]]]]]],
-      by: manager)
+    var containers = deployment?[path: ["spec", "template", "spec", "containers"]]?.array ?? []
+    if !containers.isEmpty { containers[0]["image"] = .string(Manifests.image(tag)) }
+    try patch(.deployments, ["spec": ["template": ["spec": ["containers": .array(containers)]]]], by: manager)
+  }
+
+  /// The stable image's pods stop being ready, for good.
+  func breakStable(_ tag: String) throws {
+    stableIsDown = true
+    behaviours.breakDown(Manifests.image(tag))
+    for pod in objects(.pods) { try patch(.pods, named: pod.name, ["metadata": ["annotations": ["seen": "again"]]]) }
+    controllers.runDue()
   }
 
   func command(_ action: CommandAction) throws {
@@ -287,9 +307,13 @@ final class OperatorWorld {
   func objects(_ type: ResourceType) -> [JSON] { cluster.list(type, namespace: "shop") }
 
   var deployment: JSON? { object(.deployments) }
-  var status: JSON { object(.rollouts)?["status"] ?? .emptyObject }
+  /// With what the operator has yet to write.
+  var status: JSON { object(.rollouts).flatMap { reconciler.statuses.current($0, .rollouts)["status"] } ?? .emptyObject }
   var phase: String { status["phase"]?.string ?? "" }
-  var runs: [JSON] { objects(.rolloutRuns).sorted { (Int($0.resourceVersion) ?? 0) < (Int($1.resourceVersion) ?? 0) } }
+  var runs: [JSON] {
+    let runs = objects(.rolloutRuns).map { reconciler.statuses.current($0, .rolloutRuns) }
+    return runs.sorted { ($0.creation, $0.name) < ($1.creation, $1.name) }
+  }
 
   /// The stage of the newest run, as `Progressing/Analyzing/2`, also where its status still waits to be written.
   var stage: String {
@@ -316,6 +340,14 @@ final class OperatorWorld {
     return image.map { String($0.split(separator: ":").last ?? "") }
   }
 
+  /// The uids of an image's pods that are not on their way out.
+  func pods(_ tag: String) -> Set<String> {
+    Set(
+      objects(.pods).filter {
+        $0[path: ["spec", "containers"]]?[0]?["image"]?.string == Manifests.image(tag) && !$0.isBeingDeleted
+      }.map(\.uid))
+  }
+
   func replicas(_ tag: String) -> Int? { set(tag)?[path: ["spec", "replicas"]]?.int }
 
   /// The moments at which callers had no pod although some were ready.
@@ -323,6 +355,20 @@ final class OperatorWorld {
 
   /// Whether callers have pods right now.
   var breach: String? { Breaches(cluster: cluster).now() }
+}
+
+final class BreakablePods: PodBehaviours {
+  private let broken = Mutex<Set<String>>([])
+
+  func breakDown(_ image: String) { broken.withLock { _ = $0.insert(image) } }
+
+  func behaviour(of pod: JSON) -> PodBehaviour {
+    let image = pod[path: ["spec", "containers"]]?[0]?["image"]?.string ?? ""
+    let isBroken = broken.withLock { $0.contains(image) }
+    return isBroken ? .neverReady(startsAfter: .zero) : ApplicationBehaviours().behaviour(of: pod)
+  }
+
+  func termination(of pod: JSON) -> Duration { ApplicationBehaviours().termination(of: pod) }
 }
 
 final class BreachLog: Sendable {
@@ -366,6 +412,10 @@ struct Breaches: Sendable {
     }
     return shares
   }
+}
+
+extension JSON {
+  fileprivate var creation: String { self[path: ["metadata", "creationTimestamp"]]?.string ?? "" }
 }
 
 final class RecordingAnnouncer: Announcing {

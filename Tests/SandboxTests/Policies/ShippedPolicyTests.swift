@@ -182,11 +182,21 @@ struct HoldPolicyTests {
     #expect(try write(old, over: rest).object[path: ["spec", "paused"]] == true)
   }
 
-  @Test("a Deployment paused by a person and not by Sluice can be resumed by them")
-  func ownPause() throws {
-    let (object, warnings) = try write(deployment(), over: deployment(paused: true))
-    #expect(object == deployment())
-    #expect(warnings.isEmpty)
+  @Test("a person's own pause is left alone, also when the template changes under it, and its end begins a hold")
+  func personsPause() throws {
+    let paused = deployment(paused: true)
+    for own in [deployment(paused: true, replicas: 7), deployment(image: "app:2", paused: true)] {
+      let (object, warnings) = try write(own, over: paused)
+      #expect(object == own)
+      #expect(warnings.isEmpty)
+    }
+    let began = deployment(image: "app:2", paused: true)
+    #expect(try write(began, over: rest).object == began, "a manifest may pause and change in one write")
+    for resumed in [deployment(image: "app:2"), deployment(image: "app:2", paused: false)] {
+      let (object, warnings) = try write(resumed, over: began)
+      #expect(object == deployment(image: "app:2", paused: true, annotations: ["sluice.dev/held": ""]))
+      #expect(warnings.count == 1)
+    }
   }
 
   @Test("Deployments without the label are none of its business")
