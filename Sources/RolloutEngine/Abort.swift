@@ -34,6 +34,12 @@ extension Turn {
     return seen.deployment == nil && seen.routing == .absent
   }
 
+  /// The Service that all traffic goes to is made again where somebody deletes it in mid-abort.
+  private mutating func ensureStable(_ run: RunState, _ cause: AbortCause) -> Bool {
+    if case .escaped = cause { return ensureServices(stable: nil, canary: nil) }
+    return ensureServices(stable: run.stable.hash, canary: nil)
+  }
+
   private mutating func ensureBack() -> Bool { isBack || ensureTraffic(.stableOnly) }
 
   private mutating func announceAbort(_ cause: AbortCause, _ run: RunState) {
@@ -57,7 +63,7 @@ extension Turn {
       guard ensureBack() else { return }
       enter(.aborting(.draining, cause), &run)
     case .draining:
-      guard ensureBack(), isGone || isDrained(run) else { return }
+      guard ensureBack(), isGone || ensureStable(run, cause), isGone || isDrained(run) else { return }
       enter(.aborting(.restoring, cause), &run)
     case .restoring:
       guard isGone || restoreOwnership(run) else { return }

@@ -143,7 +143,8 @@ extension Turn {
       let writer = deployment.lastWriter.map { ", last written by \($0)," } ?? ""
       return wait(
         .pausedByPerson,
-        "the Deployment\(writer) is paused, but not by Sluice, and holds a new revision; resume it, and the plan starts")
+        "the Deployment\(writer) is paused, but not by Sluice, and holds a new revision; resume it, and the plan starts"
+      )
     }
     guard deployment.replicas > 0 else {
       return wait(.scaledToZero, "the Deployment has 0 replicas, so there is nothing to compare a canary with")

@@ -108,7 +108,8 @@ extension Turn {
       bypass.exceeds(runPlan.maxBypass)
     else { return false }
     let percent = (bypass.fraction * 1000).rounded() / 10
-    let others = seen.otherServices.isEmpty ? "" : ", for instance by Service \(seen.otherServices.joined(separator: ", "))"
+    let others =
+      seen.otherServices.isEmpty ? "" : ", for instance by Service \(seen.otherServices.joined(separator: ", "))"
     let text =
       "\(percent)% of all requests reach the canary beside the route\(others), more than traffic.maxBypass "
       + "(\(runPlan.maxBypass)): give these callers a proxy, or accept it with 'sluice resume'"

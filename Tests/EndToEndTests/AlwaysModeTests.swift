@@ -4,7 +4,8 @@ import Testing
 /// A cluster that does not have the policies of deploy/policies: Deployments are paused at rest.
 @Suite("Sluice without admission policies", .cluster("always", policies: false), .noted, .timeLimit(.minutes(5)))
 struct AlwaysMode {
-  @Test("an image is promoted, a bad one rolled back; restart and undo go by sluice, since kubectl refuses a paused one")
+  @Test(
+    "an image is promoted, a bad one rolled back; restart and undo go by sluice, since kubectl refuses a paused one")
   func lifeOfARollout() async throws {
     try await Shop.open("always", Manifest(steps: ["{weight: 50, analyze: {for: 2s}}"])) { shop in
       var deployment = try await shop.get("deployment")

@@ -9,7 +9,8 @@ import TrafficRouting
 struct AlwaysModeTests {
   private func paused(_ world: OperatorWorld) -> Bool { world.deployment?[path: ["spec", "paused"]]?.bool ?? false }
 
-  @Test("the Deployment is paused at rest with an endless deadline, is promoted, and is paused again; nothing is pinned")
+  @Test(
+    "the Deployment is paused at rest with an endless deadline, is promoted, and is paused again; nothing is pinned")
   func promotion() async throws {
     let world = try await OperatorWorld.resting(policies: .none)
     #expect(world.status["hold"] == ["mode": "Always", "ready": true])
@@ -90,7 +91,8 @@ struct AlwaysModeTests {
     let world = try await OperatorWorld.resting(policies: .none)
     world.bypass = 100
     try world.create(
-      "{apiVersion: v1, kind: Service, metadata: {name: direct, namespace: shop}, spec: {selector: {app: checkout}, ports: [{port: 80}]}}")
+      "{apiVersion: v1, kind: Service, metadata: {name: direct, namespace: shop}, spec: {selector: {app: checkout}, ports: [{port: 80}]}}"
+    )
     try world.setImage("v2")
     try await world.settle("the pause") { $0.phase == "Paused" }
     #expect(world.canaryWeight == 20)

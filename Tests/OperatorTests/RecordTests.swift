@@ -49,7 +49,10 @@ struct RecordTests {
 
   @Test(
     "a pause outlives a restart",
-    arguments: [RunState.Pause.plan, .person("ann"), .undecided("too few requests"), .conflict("edited by bob"), .bypass("2% beside")])
+    arguments: [
+      RunState.Pause.plan, .person("ann"), .undecided("too few requests"), .conflict("edited by bob"),
+      .bypass("2% beside"),
+    ])
   func pauses(pause: RunState.Pause) throws {
     var state = RunState(
       name: "web-abc", revision: "abc", stable: Revision(set: "web-s1", hash: "s1"), demand: 4,

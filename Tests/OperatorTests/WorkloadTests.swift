@@ -78,7 +78,11 @@ struct WorkloadTests {
     let world = try await OperatorWorld.running(until: "Progressing/Analyzing/2")
     try world.patch(
       .deployments,
-      ["spec": ["template": ["metadata": ["annotations": ["kubectl.kubernetes.io/restartedAt": "2026-01-02T03:04:05Z"]]]]])
+      [
+        "spec": [
+          "template": ["metadata": ["annotations": ["kubectl.kubernetes.io/restartedAt": "2026-01-02T03:04:05Z"]]]
+        ]
+      ])
     await world.turn()
     #expect(world.canaryWeight == 0)
     try await world.settle("the promotion") { $0.runs.count == 2 && $0.stage == "Promoted" && $0.phase == "Idle" }
@@ -93,7 +97,10 @@ struct WorkloadTests {
     try world.create(Manifests(tag: "v3").deployment)
     try await world.settle("rest") { $0.phase == "Idle" }
     #expect(world.replicas("v3") == 4 && world.canaryWeight == 0)
-    #expect(world.objects(.replicaSets).allSatisfy { ($0[path: ["spec", "replicas"]]?.int ?? 0) == 0 || $0.name == world.set("v3")?.name })
+    #expect(
+      world.objects(.replicaSets).allSatisfy {
+        ($0[path: ["spec", "replicas"]]?.int ?? 0) == 0 || $0.name == world.set("v3")?.name
+      })
     // The callers' Service is not left pinned to pods that are gone.
     #expect(world.object(.services)?[path: ["spec", "selector"]] == ["app": "checkout"])
     #expect(world.breach == nil)
@@ -114,7 +121,8 @@ struct WorkloadTests {
     #expect(world.breaches == [])
   }
 
-  @Test("a set of another template under the canary's name is passed over, and routes and measurements find the right one")
+  @Test(
+    "a set of another template under the canary's name is passed over, and routes and measurements find the right one")
   func nameTaken() async throws {
     let world = try await OperatorWorld.resting()
     // The name that the canary would get: learned from a run that a person ends at once.
@@ -134,7 +142,9 @@ struct WorkloadTests {
     try world.send("POST", ResourceType.replicaSets.path(namespace: "shop"), taken)
     try await world.settle("traffic for the canary") { $0.canaryWeight == 20 }
     #expect(world.set("v2")?.name == "checkout-\(revision)-2")
-    #expect(world.object(.services, "checkout-canary")?[path: ["spec", "selector", "pod-template-hash"]]?.string == "\(revision)-2")
+    #expect(
+      world.object(.services, "checkout-canary")?[path: ["spec", "selector", "pod-template-hash"]]?.string
+        == "\(revision)-2")
     try await world.settle("the promotion") { $0.phase == "Idle" && $0.stage == "Promoted" }
     #expect(world.breaches == [] && world.problems == [])
   }

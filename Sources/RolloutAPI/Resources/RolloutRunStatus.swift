@@ -49,7 +49,8 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
     trafficWrittenAt: MicroTime? = nil, trafficVerifiedAt: MicroTime? = nil, analysisStartedAt: MicroTime? = nil,
     shortSince: MicroTime? = nil, pause: PauseStatus? = nil, cause: AbortStatus? = nil, reason: String? = nil,
     message: String? = nil, commandSequence: Int? = nil, commandMessage: String? = nil,
-    acceptsBypass: Bool? = nil, checks: [CheckRecord]? = nil, timeline: [StepRecord]? = nil, conditions: [Condition]? = nil
+    acceptsBypass: Bool? = nil, checks: [CheckRecord]? = nil, timeline: [StepRecord]? = nil,
+    conditions: [Condition]? = nil
   ) {
     self.observedGeneration = observedGeneration
     self.phase = phase

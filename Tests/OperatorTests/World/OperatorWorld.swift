@@ -308,7 +308,9 @@ final class OperatorWorld {
 
   var deployment: JSON? { object(.deployments) }
   /// With what the operator has yet to write.
-  var status: JSON { object(.rollouts).flatMap { reconciler.statuses.current($0, .rollouts)["status"] } ?? .emptyObject }
+  var status: JSON {
+    object(.rollouts).flatMap { reconciler.statuses.current($0, .rollouts)["status"] } ?? .emptyObject
+  }
   var phase: String { status["phase"]?.string ?? "" }
   var runs: [JSON] {
     let runs = objects(.rolloutRuns).map { reconciler.statuses.current($0, .rolloutRuns) }
