@@ -61,7 +61,7 @@ extension EndToEnd {
     #expect(roles == ["sluice-controller-cluster"])
     let verbs = (named("ClusterRole", "sluice-controller-cluster")?["rules"]?.array ?? [])
       .flatMap { $0["verbs"]?.array ?? [] }.compactMap(\.string)
-    #expect(Set(verbs) == ["get", "list", "watch"])
+    #expect(Set(verbs) == ["list", "watch"])
     let arguments = named("Deployment", "sluice")?[path: ["spec", "template", "spec", "containers"]]?[0]?["args"]
     #expect(arguments?.array?.contains("--namespace=$(NAMESPACE)") == true)
   }
