@@ -27,7 +27,7 @@ final class CurlTransfer {
     self.easy = easy
     self.exchange = exchange
     let request = exchange.request
-    deadlines = Deadlines(whole: request.timeout, stall: request.stallTimeout, start: now)
+    deadlines = Deadlines(whole: request.timeout.map { request.begun + $0 }, stall: request.stallTimeout, start: now)
     connectTimeout = configuration.connectTimeout
     liveness = configuration.liveness
     self.alarm = alarm

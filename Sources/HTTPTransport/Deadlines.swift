@@ -13,8 +13,8 @@ struct Deadlines: Sendable {
   private var isPaused = false
   private var connect: Instant?
 
-  init(whole: Duration?, stall: Duration?, start: Instant) {
-    self.whole = whole.map { start + $0 }
+  init(whole: Instant?, stall: Duration?, start: Instant) {
+    self.whole = whole
     self.stall = stall
     self.lastByte = start
   }

@@ -103,6 +103,7 @@ final class EventLoop {
     let due = (lanes.map(\.multi.timer) + [alarm.earliest]).compactMap { $0 }.min()
     let patience = due.map { max(0, min(($0 - clock.now).milliseconds, 60_000)) } ?? -1
     _ = poll(&polls, nfds_t(polls.count), Int32(patience))
+    endLateWrites()
 
     for (entry, multi) in zip(polls.dropFirst(), owners) where entry.revents != 0 {
       // An earlier call may have closed the socket.
@@ -143,6 +144,16 @@ final class EventLoop {
       if let breach = transfer.deadlines.breach(at: now) { end(transfer, breach) }
     }
     alarm.reset(to: transfers.values.compactMap(\.deadlines.next).min())
+  }
+
+  /// A process that was stopped in its wait comes back with writes half sent or not sent at all: those whose time is
+  /// over are ended before libcurl may send another byte of them.
+  private func endLateWrites() {
+    let now = clock.now
+    guard let earliest = alarm.earliest, earliest <= now else { return }
+    for transfer in transfers.values where transfer.exchange.request.lane == .write {
+      if let breach = transfer.deadlines.breach(at: now) { end(transfer, breach) }
+    }
   }
 
   private func end(_ transfer: CurlTransfer, _ breach: Deadlines.Breach) {

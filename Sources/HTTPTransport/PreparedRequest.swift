@@ -8,6 +8,8 @@ struct PreparedRequest: Sendable {
   var headerLines: [String]
   var body: Data?
   var timeout: Duration?
+  /// From when on the timeout counts.
+  var begun: ContinuousClock.Instant
   var stallTimeout: Duration?
   var lane: HTTPRequest.Lane
   var freshConnection: Bool
@@ -26,6 +28,7 @@ struct PreparedRequest: Sendable {
     self.method = request.method.rawValue
     self.body = request.body
     self.timeout = request.timeout
+    self.begun = request.begun
     self.stallTimeout = request.stallTimeout
     self.lane = request.lane
     self.freshConnection = request.freshConnection

@@ -24,8 +24,11 @@ public struct HTTPRequest: Sendable {
   public var url: String
   public var headers: [(name: String, value: String)]
   public var body: Data?
-  /// Time for the whole exchange; `nil` only for watches, which a stall bound guards instead.
+  /// Time for the whole exchange, from ``begun`` on; `nil` only for watches, which a stall bound guards instead.
   public var timeout: Duration?
+  /// When this value was made. A process may stand still at any point (stopped, swapped out, its machine asleep): a
+  /// request whose time is over by then is never sent, so that a writer who lost its lease meanwhile writes nothing.
+  public let begun = ContinuousClock.now
   /// The exchange fails when no byte arrives for so long.
   public var stallTimeout: Duration?
   /// The answer may not be longer than this many bytes (for a stream: what is buffered unread).

@@ -179,7 +179,7 @@ import Testing
 
   @Test("the whole exchange has its bound, however busy it is, and paused or not")
   func whole() {
-    var deadlines = Deadlines(whole: .seconds(30), stall: .seconds(10), start: start)
+    var deadlines = Deadlines(whole: start + .seconds(30), stall: .seconds(10), start: start)
     deadlines.received(at: start + .seconds(29))
     deadlines.paused()
     #expect(deadlines.breach(at: start + .seconds(29)) == nil)
@@ -188,7 +188,7 @@ import Testing
 
   @Test("the connect bound holds from the first attempt until the connection stands")
   func connect() {
-    var deadlines = Deadlines(whole: .seconds(30), stall: nil, start: start)
+    var deadlines = Deadlines(whole: start + .seconds(30), stall: nil, start: start)
     deadlines.connecting(until: start + .seconds(5))
     deadlines.connecting(until: start + .seconds(9))
     #expect(deadlines.breach(at: start + .seconds(5)) == .connect)
