@@ -28,7 +28,7 @@ public struct HTTPRequest: Sendable {
   public var timeout: Duration?
   /// When this value was made. A process may stand still at any point (stopped, swapped out, its machine asleep): a
   /// request whose time is over by then is never sent, so that a writer who lost its lease meanwhile writes nothing.
-  public let begun = ContinuousClock.now
+  public internal(set) var begun = ContinuousClock.now
   /// The exchange fails when no byte arrives for so long.
   public var stallTimeout: Duration?
   /// The answer may not be longer than this many bytes (for a stream: what is buffered unread).

@@ -24,6 +24,22 @@ import Testing
     }
   }
 
+  @Test("a request whose time was over before it got to the wire is never sent")
+  func late() async throws {
+    let server = try RawServer.answering { _ in "ok" }
+    try await withTransport { transport async throws in
+      // As after a stop of the process between making the request and sending it.
+      var request = HTTPRequest(.put, server.url, timeout: .seconds(3), lane: .write)
+      request.begun = .now - .seconds(4)
+      let late = request
+      let error = try await failure { try await transport.send(late) }
+      #expect(error.kind == "timedOut")
+      #expect(server.counts.value.accepted == 0)
+      request.begun = .now - .seconds(1)
+      #expect(try await transport.send(request).text == "ok")
+    }
+  }
+
   @Test("the deadline also covers the body")
   func endlessBody() async throws {
     let server = try RawServer { connection in

@@ -46,6 +46,23 @@ enum Machine {
     return (listener, Int(UInt16(bigEndian: address.sin_port)))
   }
 
+  /// A connected socket, `nil` where nobody listens.
+  static func connect(to port: Int) -> Int32? {
+    let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    address.sin_port = UInt16(port).bigEndian
+    let isConnected = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        Glibc.connect(client, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
+    }
+    if isConnected { return client }
+    close(client)
+    return nil
+  }
+
   /// A port that nothing listened on a moment ago.
   static func freePort() throws -> Int {
     let (socket, port) = try listen()

@@ -114,6 +114,10 @@ final class Daemon: Sendable {
     self.process = Mutex(process)
   }
 
+  /// It was asked to end.
+  var wasStopped: Bool { stopped.withLock { $0 } }
+  private let stopped = Mutex(false)
+
   var isRunning: Bool { process.withLock { $0.isRunning } }
 
   func signal(_ number: Int32) {
@@ -122,6 +126,7 @@ final class Daemon: Sendable {
 
   /// Asks it to end, and insists after a few seconds.
   func stop() async {
+    stopped.withLock { $0 = true }
     signal(SIGTERM)
     let end = ContinuousClock.now + .seconds(5)
     while isRunning, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(20)) }

@@ -172,6 +172,28 @@ actor TestCluster {
       ], log: controllerLog)
   }
 
+  /// Starts another controller, which reaches the API server through a gate of its own. It leads when nobody else does.
+  func startController(named name: String, leaseSeconds: Int) throws -> (controller: Daemon, gate: Gate) {
+    let text = try String(contentsOfFile: kubeconfig, encoding: .utf8)
+    guard let found = text.firstMatch(of: /http:\/\/127\.0\.0\.1:(\d+)/), let server = Int(found.1) else {
+      throw HarnessError("no address of the API server in \(kubeconfig)")
+    }
+    let gate = try Gate(to: server)
+    let file = folder.appending(path: "kubeconfig-\(name)").path
+    try Data(text.replacing(found.0, with: "http://127.0.0.1:\(gate.port)").utf8).write(to: URL(filePath: file))
+    let daemon = try Daemon(
+      name, sluice,
+      [
+        "controller", "--kubeconfig", file, "--prometheus-url", "http://127.0.0.1:\(prometheusPort)",
+        "--leader-elect-lease-duration", "\(leaseSeconds)",
+      ], log: log(name))
+    daemons.append(daemon)
+    return (daemon, gate)
+  }
+
+  /// Asks the controller to end, which gives its lease back.
+  func stopController() async { await controller?.stop() }
+
   /// Ends the controller as the loss of its machine would.
   func killController() async { await controller?.kill() }
 
@@ -188,7 +210,9 @@ actor TestCluster {
 
   /// Daemons that should run and do not.
   func fallen() -> [String] {
-    (daemons + [controller].compactMap { $0 }).filter { !$0.isRunning }.map { "\($0.name): \($0.tail(5))" }
+    (daemons + [controller].compactMap { $0 }).filter { !$0.isRunning && !$0.wasStopped }.map {
+      "\($0.name): \($0.tail(5))"
+    }
   }
 
   /// Applies or deletes the admission policies.
