@@ -65,7 +65,9 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
     }
     let logger = logger
     let elector = LeaderElector(
-      client: client, options: LeaderElectionOptions(lease: settings.lease, identity: settings.identity)
+      client: client,
+      options: LeaderElectionOptions(
+        lease: settings.lease, identity: settings.identity, leaseDuration: settings.leaseDuration)
     ) {
       try await watches.waitUntilSynced(client.time)
       watches.addAll(to: queue)
@@ -86,7 +88,13 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
 
     try await withThrowingTaskGroup(of: Void.self) { group in
       let services: [any ServiceLifecycle.Service] = watches.informers + [events, outbox]
-      for service in services { group.addTask { try await service.run() } }
+      for service in services {
+        group.addTask {
+          try await service.run()
+          // They end with the shutdown, before the elector: were it cancelled then, it could not give the lease back.
+          while !Task.isCancelled { try? await client.time.sleep(for: .seconds(3600)) }
+        }
+      }
       group.addTask { try await elector.run() }
       if let address = settings.status {
         group.addTask {

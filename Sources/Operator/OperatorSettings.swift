@@ -10,6 +10,8 @@ public struct OperatorSettings: Sendable {
   public var lease: ObjectKey
   /// Of this process alone.
   public var identity: String
+  /// Another process takes over when the lease was not renewed for so long.
+  public var leaseDuration: Duration
   /// Namespaces, other than a Rollout's own, whose gateways its plan may name.
   public var gatewayNamespaces: Set<String>
   /// Rollouts with a failed check or a person's command that are reconciled besides, whatever others do.
@@ -27,6 +29,7 @@ public struct OperatorSettings: Sendable {
 
   public init(
     prometheusURL: String, namespace: String? = nil, lease: ObjectKey, identity: String,
+    leaseDuration: Duration = .seconds(15),
     gatewayNamespaces: Set<String> = [], workers: Int = 8, queryNamespaceLabel: String? = "namespace",
     status: StatusAddress? = nil, version: String = ""
   ) {
@@ -34,6 +37,7 @@ public struct OperatorSettings: Sendable {
     self.namespace = namespace
     self.lease = lease
     self.identity = identity
+    self.leaseDuration = leaseDuration
     self.gatewayNamespaces = gatewayNamespaces
     self.workers = workers
     self.queryNamespaceLabel = queryNamespaceLabel

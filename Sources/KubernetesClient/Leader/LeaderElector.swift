@@ -19,16 +19,18 @@ public struct LeaderElectionOptions: Sendable, Hashable {
   /// How long what leads may take to end by itself on graceful shutdown, still leading, before it is cancelled.
   public var gracePeriod: Duration
 
+  /// What is left out follows from the lease's duration: for 15 s, 10 s to renew in, 2 s between attempts and 2 s of
+  /// margin.
   public init(
-    lease: ObjectKey, identity: String, leaseDuration: Duration = .seconds(15), renewDeadline: Duration = .seconds(10),
-    retryPeriod: Duration = .seconds(2), safetyMargin: Duration = .seconds(2), gracePeriod: Duration = .seconds(5)
+    lease: ObjectKey, identity: String, leaseDuration: Duration = .seconds(15), renewDeadline: Duration? = nil,
+    retryPeriod: Duration? = nil, safetyMargin: Duration? = nil, gracePeriod: Duration = .seconds(5)
   ) {
     self.lease = lease
     self.identity = identity
     self.leaseDuration = leaseDuration
-    self.renewDeadline = renewDeadline
-    self.retryPeriod = retryPeriod
-    self.safetyMargin = safetyMargin
+    self.renewDeadline = renewDeadline ?? leaseDuration / 15 * 10
+    self.retryPeriod = retryPeriod ?? leaseDuration / 15 * 2
+    self.safetyMargin = safetyMargin ?? leaseDuration / 15 * 2
     self.gracePeriod = gracePeriod
   }
 }
@@ -150,7 +152,8 @@ public struct LeaderElector: ServiceLifecycle.Service {
     var election = known
     while true {
       try Task.checkCancellation()
-      var pause = options.retryPeriod
+      // Twice as often as the holder renews it: a lease that was given back is taken within that time.
+      var pause = options.retryPeriod * 0.5
       do {
         let asked = client.time.uptime
         election.see(try await readLease(), at: asked)
