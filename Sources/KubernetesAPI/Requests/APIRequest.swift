@@ -26,6 +26,8 @@ public struct APIRequest: Sendable, CustomStringConvertible {
   public var path: String
   public var query: [(name: String, value: String)]
   public var contentType: String?
+  /// The forms of the answer that are taken; `nil` for plain JSON.
+  public var accept: String?
   public var body: JSON?
 
   /// `patch deployments.apps/status shop/web`, as it appears in errors.

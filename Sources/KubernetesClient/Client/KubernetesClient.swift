@@ -96,7 +96,7 @@ public struct KubernetesClient: Sendable {
     guard try await limiter.take(urgent: false, limit: deadline(for: .watch)) else {
       throw failure(request, .rateLimited)
     }
-    var http = try httpRequest(request, timeout: nil)
+    var http = try await httpRequest(request)
     http.stallTimeout = self.options.watchStallTimeout
     http.freshConnection = lanes.isSuspect(.watch)
     do {
@@ -131,9 +131,12 @@ extension KubernetesClient {
   ) async throws -> Attempt {
     let start = time.uptime
     guard try await limiter.take(urgent: urgent, limit: remaining) else { throw failure(request, .rateLimited) }
-    // What was spent waiting is no longer there for the request itself.
+    var http = try await httpRequest(request)
+    // What was spent waiting, for the limiter or for credentials, is no longer there for the request itself.
     var timeout = remaining - (time.uptime - start)
     if let fence, !request.isRead {
+      // Asked after the request was made, from when on its time counts: however long this process stands still between
+      // here and the wire, the write goes out before the lease can be another's, or not at all.
       let left = fence.timeLeft
       guard left > .zero else { throw failure(request, .notLeading) }
       timeout = min(timeout, left)
@@ -141,7 +144,7 @@ extension KubernetesClient {
     guard timeout > .zero else {
       return .failure(.failed(.timedOut("its deadline passed before it could be sent")))
     }
-    var http = try httpRequest(request, timeout: timeout)
+    http.timeout = timeout
     http.freshConnection = lanes.isSuspect(http.lane)
     let response: HTTPResponse
     do {
@@ -171,7 +174,7 @@ extension KubernetesClient {
     }
   }
 
-  private func httpRequest(_ request: APIRequest, timeout: Duration?) throws -> HTTPRequest {
+  private func httpRequest(_ request: APIRequest) async throws -> HTTPRequest {
     let method: HTTPRequest.Method =
       switch request.method {
       case .get: .get
@@ -180,18 +183,22 @@ extension KubernetesClient {
       case .patch: .patch
       case .delete: .delete
       }
-    var headers = [(name: "Accept", value: "application/json"), (name: "User-Agent", value: options.userAgent)]
+    var headers = [
+      (name: "Accept", value: request.accept ?? "application/json"), (name: "User-Agent", value: options.userAgent),
+    ]
     if let contentType = request.contentType { headers.append(("Content-Type", contentType)) }
     headers += impersonation?.headers ?? []
     do {
-      if let authorization = try credentials.authorization(at: time.uptime) {
+      if let authorization = try await credentials.authorization(at: time.uptime) {
         headers.append(("Authorization", authorization))
       }
+    } catch let error as CancellationError {
+      throw error
     } catch {
       throw failure(request, .credentials("\(error)"))
     }
     return HTTPRequest(
-      method, server + request.target, headers: headers, body: request.body?.data, timeout: timeout,
+      method, server + request.target, headers: headers, body: request.body?.data, timeout: nil,
       lane: request.verb == .watch ? .watch : request.isRead ? .read : .write)
   }
 
@@ -248,15 +255,29 @@ extension APIRequest {
 public struct Impersonation: Sendable, Hashable {
   public var user: String
   public var groups: [String]
+  public var uid: String?
+  /// What else an authenticator would have said of the user.
+  public var extra: [String: [String]]
 
-  public init(user: String, groups: [String] = []) {
+  public init(user: String, groups: [String] = [], uid: String? = nil, extra: [String: [String]] = [:]) {
     self.user = user
     self.groups = groups
+    self.uid = uid
+    self.extra = extra
   }
 
   var headers: [(name: String, value: String)] {
-    [("Impersonate-User", user)] + groups.map { ("Impersonate-Group", $0) }
+    var headers = [(name: "Impersonate-User", value: user)] + groups.map { ("Impersonate-Group", $0) }
+    if let uid { headers.append(("Impersonate-Uid", uid)) }
+    for (key, values) in extra.sorted(by: { $0.key < $1.key }) {
+      // Names of headers bear fewer characters than keys.
+      let name = key.lowercased().addingPercentEncoding(withAllowedCharacters: Self.headerCharacters) ?? key
+      headers += values.map { ("Impersonate-Extra-\(name)", $0) }
+    }
+    return headers
   }
+
+  private static let headerCharacters = CharacterSet(charactersIn: "abcdefghijklmnopqrstuvwxyz0123456789-._~")
 }
 
 /// After a request of a lane got no answer, the next ones of that lane take a fresh connection, whoever sends them: the

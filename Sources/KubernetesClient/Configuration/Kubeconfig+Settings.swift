@@ -43,7 +43,7 @@ extension Kubeconfig {
         throw KubeconfigError(
           "kubeconfig \(chosen.file): \(chosen.place).user: there is no user '\(userName)'; \(choice(of: users))")
       }
-      try Fields(entry: user, read: read).apply(to: &settings)
+      try Fields(entry: user, read: read).apply(to: &settings, cluster: cluster.fields)
     }
     return settings
   }
@@ -120,7 +120,7 @@ private struct Fields {
     return pem
   }
 
-  func apply(to settings: inout ClusterSettings) throws(KubeconfigError) {
+  func apply(to settings: inout ClusterSettings, cluster: JSON) throws(KubeconfigError) {
     settings.clientCertificatePEM = try pem("client-certificate")
     settings.clientKeyPEM = try pem("client-key")
     if settings.clientCertificatePEM != nil, settings.clientKeyPEM == nil {
@@ -130,8 +130,12 @@ private struct Fields {
       throw error("client-certificate", "missing, though there is a client-key")
     }
     if let user = try text("as") {
-      let groups = entry.fields["as-groups"]?.array?.compactMap(\.string) ?? []
-      settings.impersonation = Impersonation(user: user, groups: groups)
+      let extra = entry.fields["as-user-extra"]?.object ?? [:]
+      settings.impersonation = Impersonation(
+        user: user, groups: try texts("as-groups"), uid: try text("as-uid"),
+        extra: extra.mapValues { $0.array?.compactMap(\.string) ?? [] })
+    } else if try !texts("as-groups").isEmpty {
+      throw error("as", "missing, though there are as-groups; groups are impersonated only together with a user")
     }
     let user = try text("username")
     let password = try text("password")
@@ -142,12 +146,85 @@ private struct Fields {
       settings.credentials = FixedCredentials.bearer(token)
     } else if let user {
       settings.credentials = FixedCredentials.basic(user: user, password: password ?? "")
-    } else if entry.fields["exec"]?.object != nil {
+    } else if let plugin = entry.fields["exec"], !plugin.isNull {
+      settings.credentials = ExecCredentials(try execPlugin(plugin, settings, cluster))
+    } else if let provider = entry.fields["auth-provider"], !provider.isNull {
+      let name = provider["name"]?.string ?? ""
       throw error(
-        "exec", "credential plugins are not supported; use a token, a tokenFile or a client certificate")
-    } else if entry.fields["auth-provider"]?.object != nil {
-      throw error(
-        "auth-provider", "kubectl dropped these long ago; use a token, a tokenFile or a client certificate")
+        "auth-provider",
+        "the provider '\(name)' is not supported"
+          + (name == "oidc" ? ": tokens of OpenID Connect are not refreshed here" : "")
+          + "; use an exec plugin (kubectl oidc-login, gke-gcloud-auth-plugin, kubelogin …), a token, a tokenFile or a "
+          + "client certificate")
     }
+  }
+
+  func texts(_ field: String) throws(KubeconfigError) -> [String] {
+    guard let value = entry.fields[field], !value.isNull else { return [] }
+    guard let elements = value.array, elements.allSatisfy({ $0.string != nil }) else {
+      throw error(field, "expected a list of texts, found \(value.typeName)")
+    }
+    return elements.compactMap(\.string)
+  }
+}
+
+// MARK: - Credential plugins
+
+extension Fields {
+  private func execPlugin(
+    _ exec: JSON, _ settings: ClusterSettings, _ cluster: JSON
+  ) throws(KubeconfigError) -> ExecPlugin {
+    guard exec.object != nil else { throw error("exec", "expected a mapping, found \(exec.typeName)") }
+    let command = try member(exec, "command") ?? ""
+    guard !command.isEmpty else { throw error("exec.command", "missing; expected a program") }
+    let version = try member(exec, "apiVersion") ?? ""
+    guard ExecPlugin.versions.contains(version) else {
+      throw error(
+        "exec.apiVersion", "expected \(ExecPlugin.versions.joined(separator: " or ")), found '\(version)'")
+    }
+    let mode = try member(exec, "interactiveMode") ?? "IfAvailable"
+    guard ["Never", "IfAvailable", "Always"].contains(mode) else {
+      throw error("exec.interactiveMode", "expected Never, IfAvailable or Always, found '\(mode)'")
+    }
+    guard mode != "Always" else {
+      throw error(
+        "exec.interactiveMode", "found Always, but sluice gives a plugin no terminal; use Never or IfAvailable")
+    }
+    let arguments = exec["args"] ?? .null
+    guard arguments.isNull || arguments.array?.allSatisfy({ $0.string != nil }) == true else {
+      throw error("exec.args", "expected a list of texts, found \(arguments.typeName)")
+    }
+    var environment: [String: String] = [:]
+    for (index, variable) in (exec["env"]?.array ?? []).enumerated() {
+      guard let name = variable["name"]?.string, !name.isEmpty, let value = variable["value"]?.string else {
+        throw error("exec.env[\(index)]", "expected a name and a value, both texts")
+      }
+      environment[name] = value
+    }
+    return ExecPlugin(
+      // As in kubectl, a bare name is looked for in PATH, and anything else is a path beside the kubeconfig.
+      command: command.contains("/") ? path(command) : command,
+      arguments: arguments.array?.compactMap(\.string) ?? [], environment: environment, apiVersion: version,
+      installHint: try member(exec, "installHint"),
+      cluster: exec["provideClusterInfo"]?.bool == true ? Self.information(settings, cluster) : nil,
+      source: "\(entry.place).exec of '\(entry.name)' in \(entry.file)")
+  }
+
+  private func member(_ json: JSON, _ name: String) throws(KubeconfigError) -> String? {
+    try Kubeconfig.text(json[name], "\(entry.place).exec.\(name)", entry.file)
+  }
+
+  /// The cluster as the plugin is told of it, with the files it names read in.
+  private static func information(_ settings: ClusterSettings, _ cluster: JSON) -> JSON {
+    var information: JSON = ["server": .string(settings.server)]
+    if let ca = settings.caPEM { information["certificate-authority-data"] = .string(ca.base64EncodedString()) }
+    if let name = settings.tlsServerName { information["tls-server-name"] = .string(name) }
+    if settings.skipsVerification { information["insecure-skip-tls-verify"] = true }
+    if let proxy = settings.proxyURL { information["proxy-url"] = .string(proxy) }
+    let extensions = cluster["extensions"]?.array ?? []
+    if let own = extensions.first(where: { $0["name"] == "client.authentication.k8s.io/exec" }) {
+      information["config"] = own["extension"]
+    }
+    return information
   }
 }

@@ -6,8 +6,8 @@ import Synchronization
 public protocol Credentials: Sendable {
   /// The value of the `Authorization` header; `nil` for none (a client certificate, or nobody).
   /// - Parameter uptime: of the client's time source.
-  /// - Throws: ``CredentialsError``
-  func authorization(at uptime: Duration) throws -> String?
+  /// - Throws: ``CredentialsError``, or `CancellationError`.
+  func authorization(at uptime: Duration) async throws -> String?
 
   /// The server did not accept what was shown: read it anew next time.
   func invalidate()

@@ -17,11 +17,7 @@ struct ControllerCommand: AsyncParsableCommand {
       and gives the lease back.
       """)
 
-  @Option(help: "The kubeconfig to use; else KUBECONFIG, else ~/.kube/config, else the pod's own.")
-  var kubeconfig: String?
-
-  @Option(help: "The context of the kubeconfig.")
-  var context: String?
+  @OptionGroup var connection: ConnectionOptions
 
   @Option(name: .customLong("prometheus-url"), help: "Where Prometheus answers, as http://prometheus.monitoring:9090.")
   var prometheusURL: String
@@ -31,6 +27,11 @@ struct ControllerCommand: AsyncParsableCommand {
 
   @Option(help: "The namespace of the lease; that of the context where absent.")
   var leaseNamespace: String?
+
+  @Option(
+    name: .customLong("leader-elect-lease-duration"),
+    help: "Seconds after which another controller takes over from one that does not renew the lease.")
+  var leaseDuration = 15
 
   @Option(help: "A namespace, other than a Rollout's own, whose gateways plans may name; may be given several times.")
   var gatewayNamespace: [String] = []
@@ -59,6 +60,9 @@ struct ControllerCommand: AsyncParsableCommand {
     guard let url = URLComponents(string: prometheusURL), ["http", "https"].contains(url.scheme), url.host != nil else {
       throw ValidationError("--prometheus-url: found '\(prometheusURL)', wanted an address as http://host:9090")
     }
+    guard (5...300).contains(leaseDuration) else {
+      throw ValidationError("--leader-elect-lease-duration: found \(leaseDuration), wanted seconds from 5 to 300")
+    }
     guard (1...64).contains(workers) else {
       throw ValidationError("--workers: found \(workers), wanted a number from 1 to 64")
     }
@@ -71,7 +75,7 @@ struct ControllerCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let settings = try ClusterSettings.discover(kubeconfig: kubeconfig, context: context)
+    let settings = try connection.settings()
     var logger = Logger(label: "sluice") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = logLevel
     let agent = "sluice/\(Version.text)"
@@ -80,7 +84,7 @@ struct ControllerCommand: AsyncParsableCommand {
     let operatorSettings = OperatorSettings(
       prometheusURL: prometheusURL, namespace: namespace,
       lease: ObjectKey(namespace: leaseNamespace ?? settings.namespace, name: "sluice"), identity: identity,
-      gatewayNamespaces: Set(gatewayNamespace), workers: workers,
+      leaseDuration: .seconds(leaseDuration), gatewayNamespaces: Set(gatewayNamespace), workers: workers,
       queryNamespaceLabel: allowQueriesOfAllNamespaces ? nil : queryNamespaceLabel,
       status: statusPort.map { StatusAddress(host: statusAddress, port: $0) }, version: Version.text)
     var configuration = settings.transportConfiguration(userAgent: agent)

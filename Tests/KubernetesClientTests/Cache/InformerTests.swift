@@ -1,3 +1,4 @@
+import Foundation
 import HTTPTransport
 import KubernetesAPI
 import Synchronization
@@ -121,6 +122,47 @@ struct InformerTests {
     }
     #expect(problem.withLock { $0 } == "cannot list configmaps: 403 Forbidden: configmaps is forbidden")
     #expect(cache.isSynced)
+  }
+
+  @Test("a token that is rotated while a watch is on is shown by the next one, which goes on where the last one was")
+  func rotatedToken() async throws {
+    let token = Mutex("old")
+    let credentials = TokenFile(path: "/token") { _ in Data(token.withLock { $0 }.utf8) }
+    let transport = ScriptedTransport { request, index in
+      switch index {
+      case 0: return .json(list([object("a", 1)], version: 10))
+      case 1:
+        // The kubelet writes a new token, and the old one ends, while this watch goes on.
+        token.withLock { $0 = "new" }
+        return .watch([["type": "ADDED", "object": object("b", 11)]])
+      case 2: return .status(401, "Unauthorized")
+      default: return .watch([["type": "ADDED", "object": object("c", 12)]], then: .staysOpen)
+      }
+    }
+    let seen = Mutex(0)
+    let signal = Signal()
+    let informer = Informer(
+      .configMaps, client: makeClient(transport, credentials: credentials),
+      handlers: [
+        { _ in
+          seen.withLock { $0 += 1 }
+          signal.raise()
+        }
+      ])
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await informer.run() }
+      while true {
+        let version = signal.version
+        if seen.withLock({ $0 }) == 3 { break }
+        try await signal.wait(beyond: version)
+      }
+      group.cancelAll()
+    }
+    #expect(
+      transport.requests.map { $0.header("Authorization") } == ["Bearer old", "Bearer old", "Bearer old", "Bearer new"])
+    #expect(transport.requests.count { $0.url.contains("resourceVersion=11") } == 2)
+    #expect(transport.requests.count { !$0.url.contains("watch=true") } == 1, "listed once")
+    #expect(informer.cache.objects.map(\.name) == ["a", "b", "c"])
   }
 
   @Test("managed fields are dropped, and kept where asked", arguments: [true, false])

@@ -28,6 +28,11 @@ struct KubeconfigTests {
     """
   }
 
+  /// A user with a credential plugin.
+  static func exec(_ fields: String) -> String {
+    "exec: {command: aws, apiVersion: client.authentication.k8s.io/v1, \(fields)}"
+  }
+
   static func settings(_ text: String, files: [String: String] = [:], context: String? = nil) throws -> ClusterSettings
   {
     try Kubeconfig([("/home/x/.kube/config", text)]).settings(context: context) { path in
@@ -37,11 +42,11 @@ struct KubeconfigTests {
   }
 
   @Test("server, namespace and token of the current context")
-  func simple() throws {
+  func simple() async throws {
     let settings = try Self.settings(Self.config(context: "cluster: c, user: u, namespace: shop"))
     #expect(settings.server == "https://a:6443")
     #expect(settings.namespace == "shop")
-    #expect(try settings.credentials.authorization(at: .zero) == "Bearer secret")
+    #expect(try await settings.credentials.authorization(at: .zero) == "Bearer secret")
     #expect(settings.source == "context k of /home/x/.kube/config")
   }
 
@@ -63,19 +68,28 @@ struct KubeconfigTests {
   }
 
   @Test("a token file wins over the inline token; basic and impersonation work")
-  func users() throws {
+  func users() async throws {
     let file = try Self.settings(
       Self.config(user: "token: a, tokenFile: t"), files: ["/home/x/.kube/t": "rotated\n"])
-    #expect(try file.credentials.authorization(at: .zero) == "Bearer rotated")
-    let basic = try Self.settings(Self.config(user: "username: me, password: pw, as: other, as-groups: [g, h]"))
-    #expect(try basic.credentials.authorization(at: .zero) == "Basic bWU6cHc=")
-    #expect(basic.impersonation == Impersonation(user: "other", groups: ["g", "h"]))
+    #expect(try await file.credentials.authorization(at: .zero) == "Bearer rotated")
+    let basic = try Self.settings(
+      Self.config(
+        user: "username: me, password: pw, as: other, as-groups: [g, h], as-uid: '7', as-user-extra: {A/b: [c]}"))
+    #expect(try await basic.credentials.authorization(at: .zero) == "Basic bWU6cHc=")
+    #expect(
+      basic.impersonation == Impersonation(user: "other", groups: ["g", "h"], uid: "7", extra: ["A/b": ["c"]]))
+    let headers = (basic.impersonation?.headers ?? []).map { header in "\(header.name)=\(header.value)" }
+    #expect(
+      headers == [
+        "Impersonate-User=other", "Impersonate-Group=g", "Impersonate-Group=h", "Impersonate-Uid=7",
+        "Impersonate-Extra-a%2Fb=c",
+      ])
     let nobody = try Self.settings(Self.config(context: "cluster: c"))
-    #expect(try nobody.credentials.authorization(at: .zero) == nil)
+    #expect(try await nobody.credentials.authorization(at: .zero) == nil)
   }
 
   @Test("of several files the first that sets a thing wins, and paths belong to their file")
-  func merging() throws {
+  func merging() async throws {
     let first = """
       clusters: [{name: c, cluster: {server: "https://first", certificate-authority: ca.pem}}]
       contexts: [{name: k, context: {cluster: c, user: u}}]
@@ -92,7 +106,7 @@ struct KubeconfigTests {
     let settings = try config.settings(read: read)
     #expect(settings.server == "https://first")
     #expect(settings.caPEM == Data(Self.pem.utf8))
-    #expect(try settings.credentials.authorization(at: .zero) == "Bearer tok")
+    #expect(try await settings.credentials.authorization(at: .zero) == "Bearer tok")
     #expect(try config.settings(context: "other", read: read).server == "https://d")
     #expect(config.contextNames == ["k", "other"])
   }
@@ -153,17 +167,31 @@ struct KubeconfigTests {
         config(user: "client-certificate-data: \(Data(pem.utf8).base64EncodedString())"),
         "users[0].user.client-key of 'u': missing, though there is a client-certificate"
       ),
-      (config(user: "exec: {command: aws}"), "users[0].user.exec of 'u': credential plugins are not supported"),
-      (config(user: "auth-provider: {name: gcp}"), "users[0].user.auth-provider of 'u': kubectl dropped these"),
+      (config(user: "exec: aws"), "users[0].user.exec of 'u': expected a mapping, found string"),
+      (config(user: "exec: {args: [a]}"), "users[0].user.exec.command of 'u': missing; expected a program"),
+      (
+        config(user: "exec: {command: aws, apiVersion: client.authentication.k8s.io/v1alpha1}"),
+        "users[0].user.exec.apiVersion of 'u': expected client.authentication.k8s.io/v1 or"
+      ),
+      (config(user: exec("interactiveMode: Always")), "exec.interactiveMode of 'u': found Always, but sluice gives"),
+      (config(user: exec("interactiveMode: Often")), "expected Never, IfAvailable or Always, found 'Often'"),
+      (config(user: exec("args: [1]")), "exec.args of 'u': expected a list of texts, found array"),
+      (config(user: exec("env: [{name: A}]")), "exec.env[0] of 'u': expected a name and a value, both texts"),
+      (
+        config(user: "auth-provider: {name: oidc, config: {refresh-token: hunter2}}"),
+        "users[0].user.auth-provider of 'u': the provider 'oidc' is not supported: tokens of OpenID Connect are not"
+      ),
+      (config(user: "as-groups: [g]"), "users[0].user.as of 'u': missing, though there are as-groups"),
     ])
   func faults(text: String, message: String) {
     let error = #expect(throws: KubeconfigError.self) { try Self.settings(text) }
     #expect(error?.description.contains(message) == true, "\(error?.description ?? "")")
     #expect(error?.description.contains("/home/x/.kube/config") == true)
+    #expect(error?.description.contains("hunter2") == false)
   }
 
   @Test("no secret is shown, however settings and credentials are printed")
-  func secrets() throws {
+  func secrets() async throws {
     let config = try Kubeconfig([("/c", Self.config(user: "token: hunter2, tokenFile: ''"))])
     let settings = try config.settings()
     let file = TokenFile(path: "/t") { _ in Data("hunter2".utf8) }
@@ -173,11 +201,11 @@ struct KubeconfigTests {
       dump(value, to: &dumped)
       for text in ["\(value)", String(reflecting: value), dumped] { #expect(!text.contains("hunter2"), "\(text)") }
     }
-    #expect(try settings.credentials.authorization(at: .zero) == "Bearer hunter2")
+    #expect(try await settings.credentials.authorization(at: .zero) == "Bearer hunter2")
   }
 
   @Test("inside a pod the service account says how, and without its files the error says so")
-  func inCluster() throws {
+  func inCluster() async throws {
     let files = ["/sa/ca.crt": Self.pem, "/sa/token": "tok", "/sa/namespace": "shop\n"]
     let read: @Sendable (String) throws -> Data = { path in
       guard let text = files[path] else { throw CocoaError(.fileReadNoSuchFile) }
@@ -188,7 +216,7 @@ struct KubeconfigTests {
       try ClusterSettings.inCluster(environment: environment, folder: "/sa", read: read))
     #expect(settings.server == "https://[fd00::1]:443")
     #expect(settings.namespace == "shop")
-    #expect(try settings.credentials.authorization(at: .zero) == "Bearer tok")
+    #expect(try await settings.credentials.authorization(at: .zero) == "Bearer tok")
     #expect(try ClusterSettings.inCluster(environment: [:], folder: "/sa", read: read) == nil)
     #expect(throws: KubeconfigError.self) {
       try ClusterSettings.inCluster(environment: environment, folder: "/none", read: read)
