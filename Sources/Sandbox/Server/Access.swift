@@ -107,7 +107,7 @@ struct AccessRules: Sendable {
 /// Who may do what.
 extension APIServer {
   /// Who sends a request. Without credentials that is an administrator: the sandbox serves one person's machine.
-  /// - Throws: 401 for a token that is not known or has expired.
+  /// - Throws: 401 for a token that is not known or has expired, 403 for somebody who acts as another and may not.
   func user(of request: ServerRequest) throws(Status) -> UserInfo {
     var user = UserInfo.administrator
     if let token = Self.bearerToken(request) {
@@ -118,12 +118,27 @@ extension APIServer {
     }
     guard let name = request.header("Impersonate-User"), !name.isEmpty else { return user }
     var groups = request.headerValues("Impersonate-Group")
+    try authorizeImpersonation(of: name, groups, by: user)
     if name.hasPrefix("system:serviceaccount:"), groups.isEmpty {
       let namespace = name.split(separator: ":").dropFirst(2).first.map(String.init) ?? ""
       groups = ["system:serviceaccounts", "system:serviceaccounts:\(namespace)"]
     }
     if !groups.contains("system:authenticated") { groups.append("system:authenticated") }
-    return UserInfo(name: name, groups: groups)
+    return UserInfo(name: name, groups: groups, uid: request.header("Impersonate-Uid") ?? "")
+  }
+
+  /// Whoever acts as another needs the verb `impersonate` on the user, or service account, and on each group.
+  private func authorizeImpersonation(of name: String, _ groups: [String], by user: UserInfo) throws(Status) {
+    let state = store.state
+    let words = name.split(separator: ":", maxSplits: 3).map(String.init)
+    var targets = groups.map { ResourceTarget(group: "", version: "v1", plural: "groups", name: $0) }
+    if words.count == 4, name.hasPrefix("system:serviceaccount:") {
+      targets.append(
+        ResourceTarget(group: "", version: "v1", plural: "serviceaccounts", namespace: words[2], name: words[3]))
+    } else {
+      targets.append(ResourceTarget(group: "", version: "v1", plural: "users", name: name))
+    }
+    for target in targets { try authorize("impersonate", target, user, state) }
   }
 
   private static func bearerToken(_ request: ServerRequest) -> String? {
