@@ -197,9 +197,6 @@ actor TestCluster {
   /// Ends the controller as the loss of its machine would.
   func killController() async { await controller?.kill() }
 
-  /// Ends the controller as a node that is drained would.
-  func stopController() async { await controller?.stop() }
-
   private func stop() async {
     await given?.removeNamespaces(kubectl)
     await controller?.stop()
