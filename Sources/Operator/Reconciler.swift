@@ -200,7 +200,8 @@ private struct Turn {
     do {
       try await EffectCarrier(
         cluster: reconciler.writer, snapshot: view, rollout: json, plan: inForce, provider: provider, run: run,
-        state: decision.rollout, templates: templates, announcer: reconciler.announcer, logger: logger
+        state: decision.rollout, place: decision.run.flatMap { RoutedBy($0, steps: inForce.steps.count) },
+        templates: templates, announcer: reconciler.announcer, logger: logger
       ).carryOut(decision.effects)
       target = provider.flatMap(routedTarget)
     } catch {
@@ -255,7 +256,8 @@ private struct Turn {
   }
 
   private func routedTarget(_ provider: IstioProvider) -> TrafficTarget? {
-    switch provider.observe(view.objects(.virtualServices, namespace: key.namespace)) {
+    let live = view.objects(.virtualServices, namespace: key.namespace)
+    return switch provider.observe(live, owned: run?.isUnderWay ?? false) {
     case .routing(.split(let target)), .changed(.split(let target), _, _): target
     default: nil
     }

@@ -60,6 +60,7 @@ struct Turn {
 
   /// Goes on from stage to stage until one has something to do or to wait for.
   private mutating func advance(_ run: inout RunState) {
+    catchUp(&run)
     for _ in 0..<64 {
       let before = run.stage
       switch run.stage {

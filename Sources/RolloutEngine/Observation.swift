@@ -10,6 +10,8 @@ public struct Observation: Sendable, Equatable {
   /// One for each Service that the plan names, in the plan's order.
   public var services: [ServiceView]
   public var routing: RoutingView
+  /// The place in a run by which the routing object says what it says, where it was one.
+  public var routedBy: RoutedBy?
   /// Who else wrote what the routing object says, by the name of a field manager.
   public var routeWriter: String?
   public var hold: HoldView
@@ -197,6 +199,28 @@ public enum RoutingView: Sendable, Equatable {
 
   public var target: TrafficTarget? {
     if case .present(let target, _) = self { target } else { nil }
+  }
+}
+
+/// Which step of which run wrote a route. It is stored with the route, in one write, and so cannot be lost with a process
+/// that ends before it stores where its run is.
+public struct RoutedBy: Sendable, Equatable {
+  public var run: String
+  /// Counted from 0; the number of steps for the promotion, which begins with a route of its own.
+  public var step: Int
+
+  public init(run: String, step: Int) {
+    self.run = run
+    self.step = step
+  }
+
+  /// `nil` for a stage whose route leads a run no further.
+  public init?(_ run: RunState, steps: Int) {
+    switch run.stage {
+    case .step(let index, _): self.init(run: run.name, step: index)
+    case .promoting(let stage) where stage.isReversible: self.init(run: run.name, step: steps)
+    case .starting, .promoting, .aborting, .finished: return nil
+    }
   }
 }
 

@@ -4,6 +4,31 @@ import RolloutAPI
 
 /// The steps of the plan: scale, set the traffic, verify it, analyze, pause, go on.
 extension Turn {
+  /// Goes on from where the route says the run is. A process that ended after it wrote a weight and before it stored the
+  /// stage has decided all that comes before that weight, and nobody should see the weight go back and up again.
+  mutating func catchUp(_ run: inout RunState) {
+    let place: (index: Int, stage: StepStage)
+    switch run.stage {
+    case .starting: place = (0, .scaling)
+    case .step(let index, let stage): place = (index, stage)
+    case .promoting, .aborting, .finished: return
+    }
+    guard let by = seen.routedBy, by.run == run.name,
+      by.step > place.index || by.step == place.index && place.stage == .scaling
+    else { return }
+    let isPromotion = by.step >= runPlan.steps.count
+    let target = isPromotion ? TrafficTarget.allToCanary : runPlan.steps[by.step].traffic
+    // The set that its pods belong to may not be stored either.
+    guard target.reachesCanary, seen.routing == .present(target: target, intact: true),
+      let set = seen.set(named: run.set) ?? seen.setOfTemplate
+    else { return }
+    run.set = set.name
+    run.trafficWrittenAt = now
+    run.verifiedAt = nil
+    if run.pause == .plan { run.pause = nil }
+    enter(isPromotion ? .promoting(.verifying) : .step(by.step, .verifying), &run)
+  }
+
   mutating func step(_ run: inout RunState, _ index: Int, _ stage: StepStage) {
     guard stillWanted(&run), !abortOnFailure(&run) else { return }
     guard index < runPlan.steps.count else { return enter(.promoting(.scaling), &run) }

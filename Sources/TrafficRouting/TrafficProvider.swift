@@ -64,16 +64,23 @@ public protocol TrafficProvider: Sendable {
   func objects(for routing: Routing) -> [RoutingObject]
 
   /// What live objects of ``routingTypes`` say. Those that are not of this routing are passed over.
-  func observe(_ live: [JSON]) -> ObservedRouting
+  /// - Parameter owned: the objects are known to be Sluice's, whatever became of their labels.
+  func observe(_ live: [JSON], owned: Bool) -> ObservedRouting
 }
 
 extension TrafficProvider {
+  public func observe(_ live: [JSON]) -> ObservedRouting { observe(live, owned: false) }
+
   /// The writes that lead from live objects to a routing, in order; empty where nothing differs.
+  /// - Parameter owned: the objects are known to be Sluice's, whatever became of their labels: nobody who takes one away
+  ///   in the middle of a run may block an abort.
   /// - Throws: ``RoutingRefusal`` where an object of that name is not Sluice's.
-  public func writes(for routing: Routing, live: [JSON]) throws(RoutingRefusal) -> [RoutingWrite] {
+  public func writes(
+    for routing: Routing, live: [JSON], owned: Bool = false
+  ) throws(RoutingRefusal) -> [RoutingWrite] {
     var writes: [RoutingWrite] = []
     for wanted in objects(for: routing) {
-      if let write = try wanted.write(over: live.first { $0.isSame(as: wanted) }) { writes.append(write) }
+      if let write = try wanted.write(over: live.first { $0.isSame(as: wanted) }, owned: owned) { writes.append(write) }
     }
     return writes
   }
@@ -87,10 +94,11 @@ extension JSON {
 
 extension RoutingObject {
   /// The write that makes a live object, or none, this one; `nil` where nothing differs. Metadata of others stays.
-  /// - Throws: ``RoutingRefusal`` where the live one lacks the label that names this one's Rollout.
-  public func write(over live: JSON?) throws(RoutingRefusal) -> RoutingWrite? {
+  /// - Throws: ``RoutingRefusal`` where the live one lacks the label that names this one's Rollout, and is not known to be
+  ///   its own all the same.
+  public func write(over live: JSON?, owned: Bool = false) throws(RoutingRefusal) -> RoutingWrite? {
     guard let live else { return .create(self) }
-    guard live.labels[RoutingNames.rollout] == object.labels[RoutingNames.rollout] else {
+    guard owned || live.labels[RoutingNames.rollout] == object.labels[RoutingNames.rollout] else {
       throw RoutingRefusal([
         "\(type.kind) \(key) exists and is not this Rollout's (label \(RoutingNames.rollout) is "
           + "\(live.labels[RoutingNames.rollout].map { "\"\($0)\"" } ?? "absent")): rename or delete it"

@@ -47,4 +47,38 @@ struct ContestedRouteTests {
     }
     #expect(world.status["reassertions"] == nil)
   }
+
+  @Test(
+    "an abort reaches a VirtualService whose label or record somebody has taken away",
+    arguments: [#"{"labels":null}"#, #"{"annotations":null}"#, #"{"labels":null,"annotations":null}"#])
+  func unlabelled(metadata: String) async throws {
+    let world = try await OperatorWorld.running(
+      Manifests(steps: ["{weight: 20, pause: {}}", "{weight: 50}"]), until: "Paused/Pausing/1")
+    let patch: JSON = ["metadata": try JSON(parsing: metadata)]
+    try world.patch(.virtualServices, patch)
+    await world.turn()
+    let route = try #require(world.object(.virtualServices))
+    #expect(world.canaryWeight == 20 && route.labels[Names.rollout] == "checkout", "restored")
+    try world.patch(.virtualServices, patch)
+    try world.command(.abort)
+    await world.turn()
+    #expect(world.canaryWeight == 0)
+    try await world.settle("the rejection") { $0.phase == "Rejected" }
+    #expect(world.object(.virtualServices)?.labels[Names.rollout] == "checkout")
+  }
+
+  @Test("a process that ends after a weight was written and before its status leaves the weight as it is")
+  func writtenBeforeTheEnd() async throws {
+    let world = try await OperatorWorld.running(until: "Progressing/Scaling")
+    for weight in [20, 50, 100] {
+      try await world.settle("weight \(weight)") { $0.canaryWeight == weight }
+      // What it knew of the run and had not stored is lost with it.
+      world.restartController()
+      for _ in 0..<8 {
+        await world.pass(0.25, step: 0.25)
+        #expect(world.canaryWeight == weight)
+      }
+    }
+    try await world.settle("the promotion") { $0.phase == "Idle" }
+  }
 }

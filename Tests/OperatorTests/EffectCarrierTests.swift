@@ -20,7 +20,7 @@ struct EffectCarrierTests {
     cluster.put(.rollouts, json)
     return EffectCarrier(
       cluster: cluster, snapshot: cluster, rollout: json, plan: plan, provider: routes ? provider : nil, run: run(),
-      state: RolloutState(stable: Revision(set: "web-s1", hash: "s1")), templates: AnalysisTemplates(),
+      state: RolloutState(stable: Revision(set: "web-s1", hash: "s1")), place: nil, templates: AnalysisTemplates(),
       announcer: SilentAnnouncer(), logger: Logger(label: "test"))
   }
 

@@ -39,6 +39,9 @@ struct ModelCluster {
   var intact = true
   /// Who changed the routing object, where the API server knows.
   var routeWriter: String?
+  /// Where the run is that is at work, and where the one was that wrote the route.
+  var place: RoutedBy?
+  var routedBy: RoutedBy?
   var retired = false
   /// Revisions whose pods never become available.
   var broken: Set<String> = []
@@ -118,6 +121,7 @@ struct ModelCluster {
     switch effect {
     case .setTraffic(let target):
       self.target = target
+      routedBy = place
       intact = true
       routeWriter = nil
       retired = false
@@ -184,6 +188,7 @@ struct ModelCluster {
     ]
     seen.routing = target.map { .present(target: $0, intact: intact) } ?? .absent
     seen.routeWriter = routeWriter
+    seen.routedBy = routedBy
     seen.routingIsRetired = retired
     extra(&seen)
     return seen

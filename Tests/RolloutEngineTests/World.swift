@@ -43,7 +43,11 @@ struct World {
     effects = decision.effects
     for (index, effect) in decision.effects.enumerated() {
       if let limit, index >= limit { return }
-      change { $0.carryOut(effect) }
+      let place = decision.run.flatMap { RoutedBy($0, steps: plan.steps.count) }
+      change {
+        $0.place = place
+        $0.carryOut(effect)
+      }
       if case .createRun(let name, let revision) = effect { create(name, revision) }
     }
     if let limit, decision.effects.count >= limit { return }

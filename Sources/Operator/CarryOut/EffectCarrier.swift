@@ -16,6 +16,8 @@ struct EffectCarrier {
   let provider: IstioProvider?
   let run: RolloutRun?
   let state: RolloutState
+  /// Where the run is that sets traffic.
+  let place: RoutedBy?
   let templates: AnalysisTemplates
   let announcer: any Announcing
   let logger: Logger
@@ -92,7 +94,9 @@ struct EffectCarrier {
   private func route(_ routing: Routing) async throws {
     guard let provider else { throw EffectError("write the routing object", "the plan's provider is not known") }
     let live = snapshot.objects(.virtualServices, namespace: key.namespace)
-    for write in try provider.writes(for: routing, live: live) { try await carryOut(write) }
+    for write in try provider.writes(for: routing, live: live, owned: run?.isUnderWay ?? false) {
+      try await carryOut(write.by(place))
+    }
   }
 
   private func carryOut(_ write: RoutingWrite) async throws {
@@ -163,7 +167,7 @@ struct EffectCarrier {
       } catch let error as KubernetesError where error.isAlreadyExists {
         // Made by a leader before this one, a moment ago: that is the run.
         let live: RolloutRun = try await cluster.get(.rolloutRuns, run.objectKey).decode()
-        if live.status?.phase?.isFinished != true, live.spec.rolloutRef.uid == rollout.uid { return }
+        if live.isUnderWay, live.spec.rolloutRef.uid == rollout.uid { return }
       }
     }
   }
@@ -189,5 +193,33 @@ struct EffectCarrier {
           ]
         ]))
     } catch let error as KubernetesError where error.isNotFound {}
+  }
+}
+
+extension RoutingWrite {
+  /// The same write, with the place in the run that it is made for on the object.
+  fileprivate func by(_ place: RoutedBy?) -> RoutingWrite {
+    func marked(_ write: RoutingObject) -> RoutingObject {
+      var write = write
+      let step = place.map { String($0.step + 1) }
+      for (name, value) in [(Names.run, place?.run), (Names.step, step)] {
+        write.object[path: ["metadata", "annotations", name]] = value.map(JSON.string)
+      }
+      return write
+    }
+    return switch self {
+    case .create(let object): .create(marked(object))
+    case .replace(let object): .replace(marked(object))
+    }
+  }
+}
+
+extension RoutedBy {
+  /// As the annotations of a routing object say it.
+  init?(_ route: JSON?) {
+    guard let run = route?.annotations[Names.run], let step = route?.annotations[Names.step].flatMap(Int.init) else {
+      return nil
+    }
+    self.init(run: run, step: step - 1)
   }
 }

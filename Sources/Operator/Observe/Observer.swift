@@ -30,12 +30,12 @@ struct Observer {
       seen.sets = WorkloadObserver.strays(of: plan.key, in: snapshot)
     }
     seen.services = plan.services.map(\.name).uniqued.map(services.view)
-    observeRouting(&seen)
+    observeRouting(&seen, run)
     seen.command = command(of: run)
     return seen
   }
 
-  private func observeRouting(_ seen: inout Observation) {
+  private func observeRouting(_ seen: inout Observation, _ run: RolloutRun?) {
     guard let provider else {
       seen.canRoute = false
       let own = snapshot.objects(.virtualServices, namespace: plan.namespace)
@@ -44,8 +44,10 @@ struct Observer {
       return
     }
     let routes = snapshot.objects(.virtualServices, namespace: plan.namespace)
-    seen.routeWriter = FieldWriter.ofSpec(in: routes.filter { $0.labels[Names.rollout] == rollout.name })
-    switch provider.observe(routes) {
+    let own = routes.filter { $0.labels[Names.rollout] == rollout.name }
+    seen.routeWriter = FieldWriter.ofSpec(in: own)
+    seen.routedBy = RoutedBy(own.first)
+    switch provider.observe(routes, owned: run?.isUnderWay ?? false) {
     case .routing(.split(let target)): seen.routing = .present(target: target, intact: true)
     case .routing(.released): seen.routingIsRetired = true
     case .missing: seen.routingIsRetired = true

@@ -6,6 +6,8 @@ public enum Names {
   public static let managed = "sluice.dev/managed"
   public static let rollout = "sluice.dev/rollout"
   public static let run = "sluice.dev/run"
+  /// On a routing object: the step, counted from 1, of the run that wrote it; one more than there are for the promotion.
+  public static let step = "sluice.dev/step"
   public static let revision = "sluice.dev/revision"
   public static let track = "sluice.dev/track"
   /// On a ReplicaSet: why its revision was rejected.

@@ -101,6 +101,11 @@ public enum RunPhase: String, Codable, Sendable, Hashable, CaseIterable {
   }
 }
 
+extension RolloutRun {
+  /// It has not ended.
+  public var isUnderWay: Bool { status?.phase?.isFinished != true }
+}
+
 /// Why a run does not go on by itself.
 public struct PauseStatus: Codable, Sendable, Hashable {
   public enum Kind: String, Codable, Sendable, Hashable, CaseIterable {

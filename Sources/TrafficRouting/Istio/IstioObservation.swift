@@ -2,13 +2,13 @@ import KubernetesAPI
 import RolloutAPI
 
 extension IstioProvider {
-  public func observe(_ live: [JSON]) -> ObservedRouting {
+  public func observe(_ live: [JSON], owned: Bool) -> ObservedRouting {
     var found: [(object: JSON, routing: Routing?)] = []
     for service in services {
       let key = ObjectKey(namespace: plan.namespace, name: objectName(service))
       guard let object = live.first(where: { $0.objectKey == key && ($0.kind.isEmpty || $0.kind == "VirtualService") })
       else { return .missing(key) }
-      guard object.labels[RoutingNames.rollout] == plan.name else { return .foreign(key) }
+      guard owned || object.labels[RoutingNames.rollout] == plan.name else { return .foreign(key) }
       found.append((object, object.annotations[RoutingNames.target].flatMap(RoutingRecord.routing)))
     }
     // The first object carries the decision; the others must follow it.
@@ -23,6 +23,9 @@ extension IstioProvider {
     for (wanted, live) in zip(objects(for: intended), found.map(\.object)) {
       differences += JSONDifference.find(expected: wanted.object["spec"], found: live["spec"], at: "spec")
         .map { "VirtualService \(wanted.key): \($0)" }
+      if live.labels[RoutingNames.rollout] != plan.name {
+        differences.append("VirtualService \(wanted.key) has lost the label \(RoutingNames.rollout)")
+      }
       if wanted.object.annotations[RoutingNames.target] != live.annotations[RoutingNames.target] {
         differences.append("VirtualService \(wanted.key) was written for another target than the first one")
       }

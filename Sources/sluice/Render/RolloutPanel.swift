@@ -28,7 +28,7 @@ enum RolloutPanel {
 
   /// `step 2 of 5 (tenth)`, while a run is on.
   static func place(_ snapshot: RolloutSnapshot) -> String? {
-    guard let run = snapshot.run, run.status?.phase?.isFinished != true, let step = run.status?.step else { return nil }
+    guard let run = snapshot.run, run.isUnderWay, let step = run.status?.step else { return nil }
     let steps = run.spec.plan.steps
     let name = steps.indices.contains(step - 1) ? steps[step - 1].name.map { " (\($0))" } ?? "" : ""
     return "step \(step) of \(run.status?.steps ?? steps.count)\(name)"
@@ -45,7 +45,7 @@ enum RolloutPanel {
 
   /// Mirror and routes of the traffic target.
   private static func extras(_ snapshot: RolloutSnapshot) -> String {
-    guard let run = snapshot.run, run.status?.phase?.isFinished != true,
+    guard let run = snapshot.run, run.isUnderWay,
       let target = run.status?.traffic.flatMap({ TrafficTarget($0) }), target.mirror != nil || !target.routes.isEmpty
     else { return "" }
     let parts = target.description.split(separator: ", ", maxSplits: 1).dropFirst()
@@ -108,7 +108,7 @@ enum RolloutPanel {
       let pods = revision.available.map { " \($0)/\(revision.desired ?? revision.pods ?? 0)" } ?? ""
       words.append("\(name) \(revision.hash)\(pods)")
     }
-    if let run = snapshot.run, run.status?.phase?.isFinished != true {
+    if let run = snapshot.run, run.isUnderWay {
       if let stage = run.status?.stage { words.append(stage) }
       for check in run.status?.checks ?? [] { words.append("\(check.name) \(check.verdict.rawValue)") }
     }

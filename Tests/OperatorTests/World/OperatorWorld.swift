@@ -184,6 +184,10 @@ final class OperatorWorld {
   private func measure() {
     let now = time.now
     let uptime = reconciler.client.time.uptime
+    // Nothing of what a process before this one measured is kept here.
+    for (rollout, run, _) in reconciler.board.takePasts(uptime: uptime) {
+      _ = reconciler.board.record(past: RunJudge(plan: run.plan, scope: run.scope), run: run.name, for: rollout)
+    }
     for (rollout, scope) in reconciler.board.takeDue(uptime: uptime) {
       let weight = Double(canaryWeight ?? 0) / 100
       let sets = [Track.stable: scope.stableReplicaSet, .canary: scope.canaryReplicaSet]
