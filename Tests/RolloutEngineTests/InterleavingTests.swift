@@ -65,6 +65,29 @@ struct InterleavingTests {
     }
   }
 
+  @Test("a leader that is lost between writing a step's weight and storing that it did is not undone by the next one")
+  func lostAfterRouting() {
+    var world = World()
+    world.settle(turns: 6)
+    world.cluster.apply(template: "v2")
+    var weights: [Int] = []
+    var losses = 0
+    for _ in 0..<150 {
+      world.change { $0.controllers() }
+      var attempt = world
+      attempt.turn()
+      let isLost =
+        attempt.stage?.stepIndex != nil && attempt.effects.contains { $0.description.hasPrefix("set traffic") }
+      if isLost { losses += 1 }
+      world.turn(crashAfter: isLost ? attempt.effects.count : nil)
+      let weight = world.cluster.target?.weight.value ?? 0
+      if weight != weights.last { weights.append(weight) }
+    }
+    #expect(losses == 2 && world.stage == .finished(.promoted))
+    #expect(weights == [0, 10, 50, 100, 0])
+    #expect(world.broken == [])
+  }
+
   @Test("an abort at any moment before the point of no return is one reconcile", arguments: 0..<40)
   func abortsAtOnce(turns: Int) {
     var world = World()
