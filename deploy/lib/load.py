@@ -8,8 +8,9 @@ Ends on SIGTERM or SIGINT, or after --duration, and prints one JSON object:
   {"requests", "failures", "latency": {"p50", "p99"} (milliseconds), "by": [{"via", "revision", "status", "requests"}],
    "failed": the first failures, each with its time, "via" and what was seen}
 
-A failure is every answer but 200 and every request without a whole answer. With --out, a line with the counts of each
-tenth of a second is appended to a file: {"at": end of the interval, seconds since 1970, "by": [as above]}.
+Begins once the mesh has answered with 200, or after half a minute. From then on a failure is every answer but 200 and
+every request without a whole answer. With --out, a line with the counts of each tenth of a second is appended to a file:
+{"at": end of the interval, seconds since 1970, "by": [as above]}.
 """
 import argparse
 import asyncio
@@ -21,6 +22,7 @@ import time
 import urllib.parse
 
 ANSWER_WITHIN = 10.0
+REACHED_WITHIN = 30.0
 
 
 class Connection:
@@ -172,11 +174,25 @@ class DirectCaller:
         await send(connection, self.counts, "direct", "/", address)
 
 
+async def reached(connection, path, host):
+    """Waits until a Service answers at all: a mesh tells its proxies of a new one seconds after it was made."""
+    until = time.monotonic() + REACHED_WITHIN
+    while time.monotonic() < until:
+        try:
+            status, _, _ = await asyncio.wait_for(connection.get(path, host), ANSWER_WITHIN)
+            if status == 200:
+                return
+        except (OSError, EOFError, ValueError, asyncio.TimeoutError):
+            connection.close()
+        await asyncio.sleep(0.1)
+
+
 async def run(arguments):
     with open(arguments.addresses) as file:
         addresses = json.load(file)
     counts = Counts(open(arguments.out, "a") if arguments.out else None)
     host = arguments.host or f"{arguments.service}.{arguments.namespace}:{arguments.port}"
+    await reached(Connection(addresses[arguments.entrance]), arguments.path, host)
     stop = asyncio.Event()
     callers, others = [], []
     for number in range(arguments.connections):
