@@ -37,12 +37,6 @@ extension Turn {
     switch stage {
     case .scaling:
       let current = index == 0 ? TrafficTarget.stableOnly : runPlan.steps[index - 1].traffic
-      if current != step.traffic, let set = routedSet(step, run) {
-        run.set = set.name
-        run.trafficWrittenAt = now
-        run.verifiedAt = nil
-        return enter(.step(index, .verifying), &run)
-      }
       guard keepTraffic(current, &run), hasPods(podsNeeded(by: step, run), &run) else { return }
       if current == step.traffic, run.verifiedAt != nil { return enter(.step(index, .analyzing), &run) }
       if index == 0, step.traffic.reachesCanary, !hasBaseline(&run) { return }
@@ -69,16 +63,6 @@ extension Turn {
       guard pauseIsOver(step, index, &run) else { return }
       enter(index + 1 < runPlan.steps.count ? .step(index + 1, .scaling) : .promoting(.scaling), &run)
     }
-  }
-
-  /// The canary's set, where a leader before this one wrote the step's traffic and was lost before the status told: taken
-  /// back and written again it would only swing.
-  private func routedSet(_ step: PlanStep, _ run: RunState) -> SetView? {
-    guard seen.routing == .present(target: step.traffic, intact: true),
-      let set = seen.set(named: run.set) ?? seen.setOfTemplate, set.owner == .sluice,
-      set.available >= podsNeeded(by: step, run)
-    else { return nil }
-    return set
   }
 
   /// Pods for the share that a step routes and mirrors, of the demand at the start; at least one where anything arrives.
