@@ -41,7 +41,7 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
   public func run() async throws {
     let queue = WorkQueue<ObjectKey>(
       backoff: Backoff(initial: .milliseconds(200), maximum: .seconds(30)), time: client.time)
-    let watches = Watches(client: client, namespace: settings.namespace, queue: queue)
+    let watches = Watches(client: client, namespace: settings.namespace, queue: queue, logger: logger)
     let board = JudgeBoard()
     let fence = FenceBox()
     let writing = client.fenced(by: WriteFence { fence.timeLeft })
@@ -56,7 +56,7 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
       hold: hold, quiet: QuietTimes(), settings: settings, logger: logger)
     let judge = Judge(
       board: board, queue: queue, prometheus: PrometheusClient(baseURL: settings.prometheusURL, transport: outbound),
-      metrics: IstioMetrics(), time: client.time, logger: logger)
+      time: client.time, logger: logger)
     let reconciles = ReconcileRecord(time: client.time)
     let workers = WorkerPool(
       queue, workers: settings.workers, reserved: OperatorSettings.reservedWorkers, logger: logger

@@ -170,20 +170,23 @@ private struct Turn {
     }
     guard problems.isEmpty || isUnderWay else { return try await refuse(problems) }
 
-    let provider: IstioProvider?
+    let kinds = inForce.provider.kinds.all
+    if kinds.contains(where: { !view.isSynced($0) && !view.isAbsent($0) }) { return .again(after: .milliseconds(300)) }
+    let provider: (any TrafficProvider)?
     do {
       provider = try self.provider(inForce)
     } catch {
       if !isUnderWay, !rollout.metadata.isBeingDeleted, !isMissingService(inForce) {
         return try await refuse(
-          error.problems.map { PlanProblem(field: "spec", found: $0, wanted: "a route that can be made") })
+          error.problems.map { PlanProblem(field: "spec", found: $0, wanted: "a route that can be made") },
+          again: absentRoute(inForce) != nil)
       }
       provider = nil
     }
     return try await go(plan: plan, inForce: inForce, provider: provider)
   }
 
-  private mutating func go(plan: Plan, inForce: Plan, provider: IstioProvider?) async throws -> WorkOutcome {
+  private mutating func go(plan: Plan, inForce: Plan, provider: (any TrafficProvider)?) async throws -> WorkOutcome {
     let hold = reconciler.hold.view(
       for: inForce, deployment: view.object(.deployments, inForce.workloadKey), recorded: rollout.status?.hold,
       isUnderWay: runState.map { !$0.stage.isFinished } ?? false)
@@ -208,7 +211,7 @@ private struct Turn {
       await tell(error, seen, inForce)
       throw error
     }
-    follow(decision.run, inForce, target, seen)
+    follow(decision.run, inForce, provider, target, seen)
     let waiting = try await writeStatuses(decision, seen, inForce, target)
     // Effects that wrote something are to be seen, confirmed and followed by the next ones.
     let didWork = decision.effects.contains { if case .announce = $0 { false } else { true } }
@@ -239,24 +242,35 @@ private struct Turn {
     try? Plan(Rollout(metadata: rollout.metadata, spec: run.spec.plan), templates: templates)
   }
 
-  private func provider(_ plan: Plan) throws(RoutingRefusal) -> IstioProvider {
+  /// A kind of object that carries the plan's routing and that the cluster does not serve.
+  private func absentRoute(_ plan: Plan) -> ResourceType? { plan.provider.kinds.routes.first(where: view.isAbsent) }
+
+  private func provider(_ plan: Plan) throws(RoutingRefusal) -> any TrafficProvider {
+    if let kind = absentRoute(plan) {
+      throw RoutingRefusal([
+        "traffic.\(plan.provider.member) needs \(kind.kind) (\(kind.apiVersion)), which this cluster does not serve: "
+          + "install its definition, or name another provider"
+      ])
+    }
     var live = view.objects(.services, namespace: key.namespace)
     for name in plan.services.map(\.name).uniqued where !live.contains(where: { $0.name == name }) {
       let gone = ObjectKey(namespace: key.namespace, name: name)
       live += [GeneratedService.standIn(for: gone, in: view, rollout: key.name)].compactMap { $0 }
     }
     let services = try RoutedService.resolve(plan, live: live)
-    return try IstioProvider(
-      plan: plan, services: services, revision: runState?.revision ?? "stable",
-      gatewayNamespaces: reconciler.settings.gatewayNamespaces)
+    return try plan.trafficProvider(
+      ProviderSetting(
+        services: services, revision: runState?.revision ?? "stable",
+        gatewayNamespaces: reconciler.settings.gatewayNamespaces,
+        surroundings: plan.provider.kinds.surroundings.flatMap { type in view.all(type).map { $0.typed(type) } }))
   }
 
   private func isMissingService(_ plan: Plan) -> Bool {
     plan.services.contains { view.object(.services, ObjectKey(namespace: key.namespace, name: $0.name)) == nil }
   }
 
-  private func routedTarget(_ provider: IstioProvider) -> TrafficTarget? {
-    let live = view.objects(.virtualServices, namespace: key.namespace)
+  private func routedTarget(_ provider: any TrafficProvider) -> TrafficTarget? {
+    let live = view.objects(provider.kinds.routes, namespace: key.namespace)
     return switch provider.observe(live, owned: run?.isUnderWay ?? false) {
     case .routing(.split(let target)), .changed(.split(let target), _, _): target
     default: nil
@@ -273,7 +287,9 @@ private struct Turn {
 
   // MARK: - What comes out
 
-  private func follow(_ run: RunState?, _ plan: Plan, _ target: TrafficTarget?, _ seen: Observation) {
+  private func follow(
+    _ run: RunState?, _ plan: Plan, _ provider: (any TrafficProvider)?, _ target: TrafficTarget?, _ seen: Observation
+  ) {
     guard let run, !run.stage.isFinished else { return reconciler.board.forget(key) }
     let scope = MetricsScope(
       namespace: key.namespace, services: plan.services, stableReplicaSet: run.stable.set,
@@ -282,6 +298,7 @@ private struct Turn {
       key,
       JudgedRun(
         name: run.name, plan: plan, scope: scope,
+        metrics: provider == nil ? reconciler.board.metrics(key) : provider?.metrics,
         queries: QuerySetting(
           plan: plan, scope: scope,
           hashes: [.stable: run.stable.hash, .canary: seen.set(named: run.set)?.hash ?? run.revision],
@@ -362,7 +379,8 @@ private struct Turn {
   }
 
   /// A plan that cannot be carried out is said to be so, and nothing is touched.
-  private func refuse(_ problems: [PlanProblem]) async throws -> WorkOutcome {
+  /// - Parameter again: the reason lies in the cluster, and nothing tells of its end.
+  private func refuse(_ problems: [PlanProblem], again: Bool = false) async throws -> WorkOutcome {
     if rollout.metadata.isBeingDeleted {
       // Without a plan it is not known what to take down: all that carries traffic stays.
       logger.warning("a Rollout without a valid plan is deleted; its Services and routes stay")
@@ -374,6 +392,6 @@ private struct Turn {
     state.situation = .stalled(.invalidPlan, problems.map(\.description).joined(separator: "; "))
     let status = RolloutRecord.status(state, of: rollout, RolloutRecord.Surroundings(), now: time.now)
     try await write(status, over: json, .rollouts)
-    return .done
+    return again ? .again(after: .seconds(10)) : .done
   }
 }

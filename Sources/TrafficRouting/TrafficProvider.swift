@@ -54,8 +54,13 @@ public struct RoutingRefusal: Error, Sendable, Hashable, CustomStringConvertible
 /// Turns a traffic target into the routing objects that one mesh obeys, and reads them back. Pure: what is live comes in
 /// as values, what to write goes out as values.
 public protocol TrafficProvider: Sendable {
-  /// The kinds of object that carry the routing.
-  var routingTypes: [ResourceType] { get }
+  var plan: Plan { get }
+
+  /// The kinds of object that carry the routing, and those that go with them.
+  var kinds: RoutingKinds { get }
+
+  /// The mesh's numbers, by which a run is judged; `nil` where there are none but the plan's own queries.
+  var metrics: (any MeshMetrics)? { get }
 
   /// What this provider cannot do of a target, for people; empty where it can do all of it.
   func limits(_ target: TrafficTarget) -> [String]
@@ -63,12 +68,26 @@ public protocol TrafficProvider: Sendable {
   /// The routing objects, the first being the one that an abort must write first.
   func objects(for routing: Routing) -> [RoutingObject]
 
-  /// What live objects of ``routingTypes`` say. Those that are not of this routing are passed over.
+  /// What live objects of ``RoutingKinds/routes`` say. Those that are not of this routing are passed over.
   /// - Parameter owned: the objects are known to be Sluice's, whatever became of their labels.
   func observe(_ live: [JSON], owned: Bool) -> ObservedRouting
+
+  /// Routing objects of others that would fight with this routing, by name.
+  /// - Parameter existing: all of the cluster, or as many as the operator may see.
+  func conflicts(existing: [JSON]) -> [RoutingConflict]
+
+  /// The policies that the generated Services need: those of the callers' Services, with the plan's over them. The same
+  /// on both tracks, or the comparison is not fair.
+  /// - Parameter existing: all objects of ``RoutingKinds/policies`` that callers in the plan's namespace can see.
+  /// - Throws: ``RoutingRefusal`` naming the policies that cannot be copied.
+  func policies(existing: [JSON]) throws(RoutingRefusal) -> [RoutingObject]
 }
 
 extension TrafficProvider {
+  public var kinds: RoutingKinds { plan.provider.kinds }
+
+  public func policies(existing: [JSON]) throws(RoutingRefusal) -> [RoutingObject] { [] }
+
   public func observe(_ live: [JSON]) -> ObservedRouting { observe(live, owned: false) }
 
   /// The writes that lead from live objects to a routing, in order; empty where nothing differs.
@@ -87,7 +106,8 @@ extension TrafficProvider {
 }
 
 extension JSON {
-  fileprivate func isSame(as wanted: RoutingObject) -> Bool {
+  /// Whether it is the live state of an object: of that name, and of that kind where it names one.
+  public func isSame(as wanted: RoutingObject) -> Bool {
     objectKey == wanted.key && (kind.isEmpty || kind == wanted.type.kind)
   }
 }

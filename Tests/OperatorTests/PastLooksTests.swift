@@ -34,7 +34,9 @@ private struct GrowingMesh: Sendable {
 
   func look(at time: Date) -> LookAnswers {
     var look = LookAnswers()
-    for question in LookAnswers.Question.all { look.answers[question] = .series(series(question, at: time)) }
+    for question in LookAnswers.Question.all(IstioMetrics()) {
+      look.answers[question] = .series(series(question, at: time))
+    }
     return look
   }
 }
@@ -50,7 +52,7 @@ private struct GrowingMesh: Sendable {
     let scope = MetricsScope(
       namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc")
     return JudgedRun(
-      name: "web-1", plan: plan, scope: scope,
+      name: "web-1", plan: plan, scope: scope, metrics: IstioMetrics(),
       queries: QuerySetting(plan: plan, scope: scope, hashes: [:], step: 0, namespaceLabel: nil), traffic: large)
   }
 
@@ -61,7 +63,7 @@ private struct GrowingMesh: Sendable {
       TrafficSpan(traffic: small, from: start + 100, until: start + 400),
       TrafficSpan(traffic: large, from: start + 450, until: start + 1050),
     ]
-    var live = RunJudge(plan: run.plan, scope: run.scope)
+    var live = RunJudge(plan: run.plan, scope: run.scope, metrics: run.metrics)
     for second in stride(from: 90.0, through: 1050, by: 10) {
       let now = start + second
       let span = spans.last { $0.from <= now }
@@ -70,7 +72,7 @@ private struct GrowingMesh: Sendable {
         verifiedAt: span.flatMap { now <= $0.until ? $0.from : nil })
     }
     let mesh = mesh
-    let again = try await PastLooks.judge(run, spans, metrics: IstioMetrics()) { question, times, step in
+    let again = try await PastLooks.judge(run, spans) { question, times, step in
       var values: PastLooks.Values = [:]
       for second in stride(
         from: times.lowerBound.timeIntervalSince1970, through: times.upperBound.timeIntervalSince1970,

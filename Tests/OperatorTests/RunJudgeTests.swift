@@ -25,7 +25,8 @@ private struct Mesh {
     judge = RunJudge(
       plan: plan,
       scope: MetricsScope(
-        namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc"))
+        namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc"),
+      metrics: IstioMetrics())
     written = now
     verified = now
   }
@@ -128,7 +129,7 @@ struct RunJudgeTests {
     for _ in 0..<5 {
       mesh.add()
       mesh.look { look in
-        for question in LookAnswers.Question.all { look.answers[question] = answer }
+        for question in LookAnswers.Question.all(IstioMetrics()) { look.answers[question] = answer }
       }
     }
     #expect(mesh.verdict == .unknown)
@@ -141,7 +142,7 @@ struct RunJudgeTests {
     mesh.look()
     mesh.add()
     mesh.look { look in
-      for question in LookAnswers.Question.all { look.answers[question] = .failed("down") }
+      for question in LookAnswers.Question.all(IstioMetrics()) { look.answers[question] = .failed("down") }
     }
     #expect(mesh.verdict == .unknown)
     for _ in 0..<5 {
@@ -159,7 +160,7 @@ struct RunJudgeTests {
     mesh.add(errors: [.canary: 3000])
     mesh.verified = mesh.now + 5
     mesh.look { look in
-      for question in LookAnswers.Question.all { look.answers[question] = .failed("down") }
+      for question in LookAnswers.Question.all(IstioMetrics()) { look.answers[question] = .failed("down") }
     }
     mesh.look()
     for _ in 0..<5 {

@@ -25,7 +25,7 @@ struct IstioPolicyTests {
         "exportTo": ["."],
         "trafficPolicy": ["tls": ["mode": "ISTIO_MUTUAL"], "loadBalancer": ["simple": "ROUND_ROBIN"]],
       ])
-    let rules = try provider.destinationRules(existing: [existing, rule("other", host: "other")]).map(\.object)
+    let rules = try provider.policies(existing: [existing, rule("other", host: "other")]).map(\.object)
     #expect(rules.map(\.name) == ["checkout-stable", "checkout-canary"])
     #expect(rules[0].labels["sluice.dev/rollout"] == "checkout")
     for (rule, track) in zip(rules, ["stable", "canary"]) {
@@ -50,28 +50,28 @@ struct IstioPolicyTests {
     let provider = try provider()
     let policy: JSON = ["trafficPolicy": ["tls": ["mode": "DISABLE"]]]
     for host in ["checkout", "checkout.shop", "checkout.shop.svc"] {
-      #expect(try provider.destinationRules(existing: [rule("a", host: host, policy)]).count == 2)
+      #expect(try provider.policies(existing: [rule("a", host: host, policy)]).count == 2)
     }
-    #expect(try provider.destinationRules(existing: [rule("a", host: "checkout", policy, namespace: "web")]).isEmpty)
-    let own = try provider.destinationRules(existing: [rule("a", host: "checkout", policy)]).map(\.object)
-    #expect(try provider.destinationRules(existing: own).isEmpty)
+    #expect(try provider.policies(existing: [rule("a", host: "checkout", policy, namespace: "web")]).isEmpty)
+    let own = try provider.policies(existing: [rule("a", host: "checkout", policy)]).map(\.object)
+    #expect(try provider.policies(existing: own).isEmpty)
   }
 
   @Test("a rule for many hosts reaches the tracks by itself, and is the base where the plan adds policy")
   func wildcard() throws {
     let wide = rule("wide", host: "*.shop.svc.cluster.local", ["trafficPolicy": ["tls": ["mode": "ISTIO_MUTUAL"]]])
-    #expect(try provider().destinationRules(existing: [wide]).isEmpty)
+    #expect(try provider().policies(existing: [wide]).isEmpty)
     let provider = try provider(policy: ["loadBalancing": ["consistentHash": ["header": "x-user"]]])
     #expect(
-      try provider.destinationRules(existing: [wide]).first?.object[path: ["spec", "trafficPolicy"]] == [
+      try provider.policies(existing: [wide]).first?.object[path: ["spec", "trafficPolicy"]] == [
         "tls": ["mode": "ISTIO_MUTUAL"], "loadBalancer": ["consistentHash": ["httpHeaderName": "x-user"]],
       ])
   }
 
   @Test("nothing is written where neither a rule nor a policy asks for it")
   func none() throws {
-    #expect(try provider().destinationRules(existing: []).isEmpty)
-    #expect(try provider(policy: ["timeouts": ["request": "5s"]]).destinationRules(existing: []).isEmpty)
+    #expect(try provider().policies(existing: []).isEmpty)
+    #expect(try provider(policy: ["timeouts": ["request": "5s"]]).policies(existing: []).isEmpty)
   }
 
   @Test("subsets, selectors and two rules for one host are refused by name")
@@ -81,7 +81,7 @@ struct IstioPolicyTests {
       rule("b", host: "checkout", ["workloadSelector": ["matchLabels": ["app": "web"]]]),
     ]
     let refused = try #require(
-      #expect(throws: RoutingRefusal.self) { try provider().destinationRules(existing: existing) })
+      #expect(throws: RoutingRefusal.self) { try provider().policies(existing: existing) })
     #expect(refused.problems.count == 3)
     #expect(refused.problems[0].hasPrefix("DestinationRule shop/a has subsets (v1, v2)"))
     #expect(refused.problems[1].hasPrefix("DestinationRule shop/b has a workloadSelector"))

@@ -12,16 +12,19 @@ public struct InformerOptions: Sendable {
   public var watchSeconds: ClosedRange<Int>
   /// Cached objects lose `metadata.managedFields`, which is often half of an object.
   public var keepsManagedFields: Bool
+  /// ``Informer/run()`` returns, its cache empty, when the server answers that it does not serve the kind.
+  public var endsWhereNotServed: Bool
 
   public init(
     namespace: String? = nil, labelSelector: LabelSelector? = nil, fieldSelector: String? = nil,
-    watchSeconds: ClosedRange<Int> = 300...600, keepsManagedFields: Bool = false
+    watchSeconds: ClosedRange<Int> = 300...600, keepsManagedFields: Bool = false, endsWhereNotServed: Bool = false
   ) {
     self.namespace = namespace
     self.labelSelector = labelSelector
     self.fieldSelector = fieldSelector
     self.watchSeconds = watchSeconds
     self.keepsManagedFields = keepsManagedFields
+    self.endsWhereNotServed = endsWhereNotServed
   }
 }
 
@@ -63,7 +66,7 @@ public struct Informer<Object: Sendable>: ServiceLifecycle.Service {
       var machine = ListWatch(backoff: backoff)
       while !Task.isCancelled {
         do {
-          try await perform(machine.step, &machine)
+          if try await perform(machine.step, &machine) == .over { return }
         } catch is CancellationError {
           return
         }
@@ -71,7 +74,7 @@ public struct Informer<Object: Sendable>: ServiceLifecycle.Service {
     }
   }
 
-  private func perform(_ step: ListWatch.Step, _ machine: inout ListWatch) async throws {
+  private func perform(_ step: ListWatch.Step, _ machine: inout ListWatch) async throws -> Watching {
     switch step {
     case .wait(let pause):
       try await client.time.sleep(for: pause)
@@ -84,12 +87,18 @@ public struct Informer<Object: Sendable>: ServiceLifecycle.Service {
         replace(with: list)
         tell(&machine, .listed(version: list.resourceVersion))
       } catch let error as KubernetesError {
+        // Of a collection only this can be missing.
+        if options.endsWhereNotServed, error.isNotFound {
+          for change in cache.clear() { announce(change) }
+          return .over
+        }
         report(error)
         tell(&machine, .listFailed)
       }
     case .watch(let version):
       try await watch(from: version, &machine)
     }
+    return .on
   }
 
   private func watch(from version: String, _ machine: inout ListWatch) async throws {

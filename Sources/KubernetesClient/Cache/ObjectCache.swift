@@ -76,6 +76,14 @@ public final class ObjectCache<Object: Sendable>: Sendable {
 
   func setProblem(_ problem: String?) { state.withLock { $0.problem = problem } }
 
+  /// Forgets everything, as before the first list.
+  func clear() -> [CacheChange<Object>] {
+    state.withLock { state in
+      (state.isSynced, state.resourceVersion, state.problem) = (false, "", nil)
+      return state.store.replace(with: [])
+    }
+  }
+
   func markSynced() {
     state.withLock { $0.isSynced = true }
     synced.raise()

@@ -13,7 +13,7 @@ struct EffectCarrier {
   let snapshot: any ClusterSnapshot
   let rollout: JSON
   let plan: Plan
-  let provider: IstioProvider?
+  let provider: (any TrafficProvider)?
   let run: RolloutRun?
   let state: RolloutState
   /// Where the run is that sets traffic.
@@ -93,7 +93,7 @@ struct EffectCarrier {
 
   private func route(_ routing: Routing) async throws {
     guard let provider else { throw EffectError("write the routing object", "the plan's provider is not known") }
-    let live = snapshot.objects(.virtualServices, namespace: key.namespace)
+    let live = snapshot.objects(provider.kinds.routes, namespace: key.namespace)
     for write in try provider.writes(for: routing, live: live, owned: run?.isUnderWay ?? false) {
       try await carryOut(write.by(place))
     }
@@ -108,23 +108,25 @@ struct EffectCarrier {
 
   private func retireRouting(delete: Bool) async throws {
     guard delete else { return try await route(.released) }
-    for route in snapshot.objects(.virtualServices, namespace: key.namespace)
-    where route.labels[Names.rollout] == key.name {
-      try await cluster.delete(.virtualServices, route.objectKey)
+    for type in plan.provider.kinds.routes {
+      for route in snapshot.objects(type, namespace: key.namespace) where route.labels[Names.rollout] == key.name {
+        try await cluster.delete(type, route.objectKey)
+      }
     }
   }
 
   private func renderPolicies() async throws {
     guard let provider else { return }
-    let live = snapshot.objects(.destinationRules, namespace: key.namespace)
-    let all = try provider.destinationRules(existing: live)
-    for stale in StalePolicies.find(among: live, wanted: all, rollout: key.name) {
-      try await cluster.delete(.destinationRules, stale.objectKey)
+    let live = snapshot.objects(provider.kinds.policies, namespace: key.namespace)
+    let all = try provider.policies(existing: live)
+    for type in provider.kinds.policies {
+      let own = live.filter { $0.kind == type.kind }
+      for stale in StalePolicies.find(among: own, wanted: all, rollout: key.name) {
+        try await cluster.delete(type, stale.objectKey)
+      }
     }
     for wanted in all {
-      if let write = try wanted.write(over: live.first(where: { $0.objectKey == wanted.key })) {
-        try await carryOut(write)
-      }
+      if let write = try wanted.write(over: live.first(where: { $0.isSame(as: wanted) })) { try await carryOut(write) }
     }
   }
 

@@ -15,10 +15,12 @@ final class ClusterView: ClusterSnapshot {
   static let byPhase: IndexName = "phase"
 
   private let caches: [ResourceType: ObjectCache<JSON>]
+  private let kinds: ServedKinds
   private let own = Mutex<[ResourceType: [ObjectKey: Known]]>([:])
 
-  init(caches: [ResourceType: ObjectCache<JSON>]) {
+  init(caches: [ResourceType: ObjectCache<JSON>], kinds: ServedKinds = ServedKinds()) {
     self.caches = caches
+    self.kinds = kinds
   }
 
   func object(_ type: ResourceType, _ key: ObjectKey) -> JSON? {
@@ -47,6 +49,9 @@ final class ClusterView: ClusterSnapshot {
 
   /// Whether the first list of a kind is in; before, nothing that is missing may be taken for gone.
   func isSynced(_ type: ResourceType) -> Bool { caches[type]?.isSynced ?? false }
+
+  /// Whether the server said that it does not serve the kind.
+  func isAbsent(_ type: ResourceType) -> Bool { kinds.isAbsent(type) && !isSynced(type) }
 
   /// As the cache has them, of every namespace.
   func objects(_ type: ResourceType, inPhase phase: String) -> [JSON] {

@@ -1,6 +1,7 @@
 import KubernetesAPI
 import RolloutAPI
 import Synchronization
+import TrafficRouting
 
 /// Which Rollouts an object concerns.
 final class RolloutIndex: Sendable {
@@ -27,9 +28,11 @@ final class RolloutIndex: Sendable {
       }
     case .analysisTemplates: return rollouts(namespace) { $0[path: ["spec", "analysis", "templates"]] != nil }
     case .clusterAnalysisTemplates: return rollouts(nil) { $0[path: ["spec", "analysis", "templates"]] != nil }
-    case .virtualServices: return labelled(object) + stalled(besides: nil)
     case .mutatingAdmissionPolicies, .mutatingAdmissionPolicyBindings: return rollouts(nil) { _ in true }
-    case .destinationRules: return labelled(object) + rollouts(namespace) { _ in true }
+    case _ where RoutingKinds.every.routes.contains(type): return labelled(object) + stalled(besides: nil)
+    case _ where RoutingKinds.every.policies.contains(type): return labelled(object) + rollouts(namespace) { _ in true }
+    case _ where RoutingKinds.every.surroundings.contains(type):
+      return rollouts(nil) { RoutingKinds.wanted(by: $0[path: ["spec", "traffic"]]).contains(type) }
     default: return []
     }
   }

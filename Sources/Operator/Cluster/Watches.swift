@@ -1,5 +1,6 @@
 import KubernetesAPI
 import KubernetesClient
+import Logging
 import RolloutAPI
 import ServiceLifecycle
 import TrafficRouting
@@ -10,39 +11,48 @@ struct Watches: Sendable {
   let informers: [any ServiceLifecycle.Service]
   private let caches: [ResourceType: ObjectCache<JSON>]
 
-  /// Without these nothing can be decided. Those of a mesh may be missing on a cluster that does not have it.
+  private let kinds: ServedKinds
+
+  /// Without these nothing can be decided.
   private static let needed: [ResourceType] = [
     .rollouts, .rolloutRuns, .deployments, .replicaSets, .pods, .services, .endpointSlices,
   ]
   private static let others: [ResourceType] = [
-    .virtualServices, .destinationRules, .analysisTemplates, .clusterAnalysisTemplates, .notificationChannels,
+    .analysisTemplates, .clusterAnalysisTemplates, .notificationChannels,
     .mutatingAdmissionPolicies, .mutatingAdmissionPolicyBindings,
   ]
-  static var kinds: [ResourceType] { needed + others }
+  /// Those of the meshes, of which a cluster may have none: watched once a plan routes by them.
+  private static let ofMeshes = RoutingKinds.every.all
+  static var kinds: [ResourceType] { needed + others + ofMeshes }
 
   /// Who writes a Deployment or a route is told to people; elsewhere managed fields are only large.
-  static func keepsManagedFields(_ type: ResourceType) -> Bool { type == .deployments || type == .virtualServices }
+  static func keepsManagedFields(_ type: ResourceType) -> Bool {
+    type == .deployments || RoutingKinds.every.routes.contains(type)
+  }
 
   /// Of these only one object each is of interest.
   private static let named: [ResourceType: String] = [
     .mutatingAdmissionPolicies: HoldProbe.policy, .mutatingAdmissionPolicyBindings: HoldProbe.policy,
   ]
 
-  init(client: KubernetesClient, namespace: String?, queue: WorkQueue<ObjectKey>) {
+  init(client: KubernetesClient, namespace: String?, queue: WorkQueue<ObjectKey>, logger: Logger) {
     let index = RolloutIndex()
+    let kinds = ServedKinds()
     var caches: [ResourceType: ObjectCache<JSON>] = [:]
     var informers: [any ServiceLifecycle.Service] = []
     for type in Self.kinds {
+      let isOptional = Self.ofMeshes.contains(type)
       let informer = Informer<JSON>(
         type, client: client,
         options: InformerOptions(
           namespace: type.namespaced ? namespace : nil,
           fieldSelector: Self.named[type].map { "metadata.name=\($0)" },
-          keepsManagedFields: Self.keepsManagedFields(type)),
+          keepsManagedFields: Self.keepsManagedFields(type), endsWhereNotServed: isOptional),
         indexes: Self.indexes(of: type),
         handlers: [
           { change in
             for object in change.objects {
+              kinds.want(Self.kindsOfMesh(object, type))
               for key in index.keys(for: object, type) {
                 queue.add(key, reason: "\(type.kind) \(change.key.name)", urgent: change.isCommand)
               }
@@ -50,12 +60,25 @@ struct Watches: Sendable {
           }
         ])
       caches[type] = informer.cache
-      informers.append(informer)
+      informers.append(
+        isOptional
+          ? OptionalWatch(type: type, informer: informer, kinds: kinds, client: client, logger: logger)
+          : informer)
     }
     self.caches = caches
     self.informers = informers
-    view = ClusterView(caches: caches)
+    self.kinds = kinds
+    view = ClusterView(caches: caches, kinds: kinds)
     index.follow(view)
+  }
+
+  /// The kinds that a Rollout, or a run by its own plan, routes by.
+  private static func kindsOfMesh(_ object: JSON, _ type: ResourceType) -> [ResourceType] {
+    switch type {
+    case .rollouts: RoutingKinds.wanted(by: object[path: ["spec", "traffic"]])
+    case .rolloutRuns: RoutingKinds.wanted(by: object[path: ["spec", "plan", "traffic"]])
+    default: []
+    }
   }
 
   private static func indexes(of type: ResourceType) -> [IndexName: @Sendable (JSON) -> [String]] {
@@ -66,12 +89,11 @@ struct Watches: Sendable {
     return indexes
   }
 
-  /// Waits for the needed ones, and a while for those of a mesh that the cluster may serve: until they are listed, a
-  /// route that is there would be taken for one that is missing.
+  /// Waits for the needed ones, and a while for the others that the cluster may serve.
   func waitUntilSynced(_ time: TimeSource) async throws {
     for type in Self.needed { try await caches[type]?.waitUntilSynced() }
     let end = time.uptime + .seconds(10)
-    for type in Self.others {
+    for type in watched where !Self.needed.contains(type) {
       while let cache = caches[type], !cache.isSynced, cache.problem == nil, time.uptime < end {
         try await time.sleep(for: .milliseconds(50))
       }
@@ -83,10 +105,14 @@ struct Watches: Sendable {
 
   /// Whether each resource that is watched is up to date as far as is known.
   var states: [(type: ResourceType, isUp: Bool)] {
-    (Self.needed + Self.others).map { type in
+    watched.map { type in
       let cache = caches[type]
       return (type, cache?.isSynced == true && cache?.problem == nil)
     }
+  }
+
+  private var watched: [ResourceType] {
+    Self.needed + Self.others + Self.ofMeshes.filter { kinds.isWanted($0) && !kinds.isAbsent($0) }
   }
 
   func addAll(to queue: WorkQueue<ObjectKey>) {

@@ -13,7 +13,6 @@ struct Judge: ServiceLifecycle.Service {
   let board: JudgeBoard
   let queue: WorkQueue<ObjectKey>
   let prometheus: PrometheusClient
-  let metrics: IstioMetrics
   let time: TimeSource
   let logger: Logger
 
@@ -27,11 +26,7 @@ struct Judge: ServiceLifecycle.Service {
     await cancelWhenGracefulShutdown {
       await withDiscardingTaskGroup { group in
         while !Task.isCancelled {
-          let due = board.takeDue(uptime: time.uptime)
-          for start in stride(from: 0, to: due.count, by: IstioMetrics.scopesPerQuery) {
-            let batch = Array(due[start..<min(start + IstioMetrics.scopesPerQuery, due.count)])
-            group.addTask { await look(batch) }
-          }
+          for batch in Self.batches(board.takeDue(uptime: time.uptime)) { group.addTask { await look(batch) } }
           for (rollout, run, past) in board.takePasts(uptime: time.uptime) {
             group.addTask { await lookBack(rollout, run, past) }
           }
@@ -50,20 +45,39 @@ struct Judge: ServiceLifecycle.Service {
 
   // MARK: - The mesh's metrics
 
-  private func look(_ batch: [(rollout: ObjectKey, scope: MetricsScope)]) async {
+  /// Runs that one query can serve: of the same mesh, and not too many.
+  static func batches(_ due: [DueLook]) -> [[DueLook]] {
+    var byMesh: [(mesh: AnyHashable?, looks: [DueLook])] = []
+    for look in due {
+      let mesh = look.metrics.map { AnyHashable($0) }
+      if let index = byMesh.firstIndex(where: { $0.mesh == mesh }) {
+        byMesh[index].looks.append(look)
+      } else {
+        byMesh.append((mesh, [look]))
+      }
+    }
+    return byMesh.flatMap { _, looks in
+      stride(from: 0, to: looks.count, by: MetricsScope.perQuery).map {
+        Array(looks[$0..<min($0 + MetricsScope.perQuery, looks.count)])
+      }
+    }
+  }
+
+  private func look(_ batch: [DueLook]) async {
     let scopes = batch.map(\.scope)
+    let metrics = batch.first?.metrics
     let answers = await withTaskGroup(of: (LookAnswers.Question, Answer).self) { group in
-      for question in LookAnswers.Question.all {
-        group.addTask { (question, await ask(question, scopes)) }
+      for question in LookAnswers.Question.all(metrics) {
+        group.addTask { (question, await ask(question, metrics, scopes)) }
       }
       var answers: [LookAnswers.Question: Answer] = [:]
       for await (question, answer) in group { answers[question] = answer }
       return answers
     }
     guard !Task.isCancelled else { return }
-    for (rollout, scope) in batch {
-      let own = LookAnswers(answers: answers.mapValues { $0.own(of: scope) })
-      tell(rollout, fails: board.record(own, for: rollout, at: time.now))
+    for look in batch {
+      let own = LookAnswers(answers: answers.mapValues { $0.own(of: look.scope) })
+      tell(look.rollout, fails: board.record(own, for: look.rollout, at: time.now))
     }
   }
 
@@ -84,8 +98,10 @@ struct Judge: ServiceLifecycle.Service {
     }
   }
 
-  private func ask(_ question: LookAnswers.Question, _ scopes: [MetricsScope]) async -> Answer {
-    guard let query = question.text(metrics, scopes) else { return .byNamespace([:]) }
+  private func ask(
+    _ question: LookAnswers.Question, _ metrics: (any MeshMetrics)?, _ scopes: [MetricsScope]
+  ) async -> Answer {
+    guard let metrics, let query = question.text(metrics, scopes) else { return .byNamespace([:]) }
     do {
       let result = try await prometheus.query(query, timeout: Self.timeout)
       guard case .vector(let samples) = result.value else {
@@ -107,8 +123,8 @@ struct Judge: ServiceLifecycle.Service {
     var judge: RunJudge?
     var problem = ""
     do {
-      judge = try await PastLooks.judge(run, past, metrics: metrics) { question, times, step in
-        guard let query = question.text(metrics, [run.scope]) else { return [:] }
+      judge = try await PastLooks.judge(run, past) { question, times, step in
+        guard let query = run.metrics.flatMap({ question.text($0, [run.scope]) }) else { return [:] }
         let result = try await prometheus.queryRange(
           query, from: times.lowerBound, to: times.upperBound, step: step, timeout: Self.timeout)
         guard case .matrix(let series) = result.value else {

@@ -12,6 +12,8 @@ struct JudgedRun: Sendable {
   var name: String
   var plan: Plan
   var scope: MetricsScope
+  /// The mesh's numbers; `nil` where there are none but the plan's own queries.
+  var metrics: (any MeshMetrics)?
   var queries: QuerySetting
   var traffic: TrafficTarget
   var writtenAt: Date?
@@ -20,6 +22,13 @@ struct JudgedRun: Sendable {
   var past: [TrafficSpan] = []
   /// The stable revision has no available pod.
   var stableIsDown = false
+}
+
+/// A run whose next look at the mesh's numbers is due.
+struct DueLook: Sendable {
+  var rollout: ObjectKey
+  var scope: MetricsScope
+  var metrics: (any MeshMetrics)?
 }
 
 /// A time during which the traffic was verified and stayed the same.
@@ -55,7 +64,8 @@ final class JudgeBoard: Sendable {
     entries.withLock { entries in
       guard var entry = entries[rollout], entry.run.name == run.name, entry.run.scope == run.scope else {
         entries[rollout] = Entry(
-          run: run, judge: RunJudge(plan: run.plan, scope: run.scope), due: uptime, queriesDue: uptime, past: run.past)
+          run: run, judge: RunJudge(plan: run.plan, scope: run.scope, metrics: run.metrics), due: uptime,
+          queriesDue: uptime, past: run.past)
         return
       }
       entry.run = run
@@ -67,6 +77,9 @@ final class JudgeBoard: Sendable {
     entries.withLock { $0[rollout] = nil }
   }
 
+  /// By what the Rollout's run is judged.
+  func metrics(_ rollout: ObjectKey) -> (any MeshMetrics)? { entries.withLock { $0[rollout]?.run.metrics } }
+
   func latest(_ rollout: ObjectKey, run: String) -> Measurements? {
     entries.withLock { entries in
       guard let entry = entries[rollout], entry.run.name == run else { return nil }
@@ -75,14 +88,14 @@ final class JudgeBoard: Sendable {
   }
 
   /// The runs whose next look is due, sorted by Rollout; their following look is set.
-  func takeDue(uptime: Duration) -> [(rollout: ObjectKey, scope: MetricsScope)] {
+  func takeDue(uptime: Duration) -> [DueLook] {
     entries.withLock { entries in
-      var due: [(ObjectKey, MetricsScope)] = []
+      var due: [DueLook] = []
       for key in entries.keys.sorted() {
         guard let entry = entries[key], entry.due <= uptime, !entry.isAsking, entry.past.isEmpty else { continue }
         entries[key]?.isAsking = true
         entries[key]?.due = uptime + entry.run.plan.analysis.interval
-        due.append((key, entry.run.scope))
+        due.append(DueLook(rollout: key, scope: entry.run.scope, metrics: entry.run.metrics))
       }
       return due
     }

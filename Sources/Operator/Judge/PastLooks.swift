@@ -44,16 +44,18 @@ enum PastLooks {
   /// Judges a run's past anew.
   /// - Parameter ask: the values of a question from one time to another; throws where there are none to be had.
   static func judge(
-    _ run: JudgedRun, _ past: [TrafficSpan], metrics: IstioMetrics,
+    _ run: JudgedRun, _ past: [TrafficSpan],
     ask: @Sendable (LookAnswers.Question, ClosedRange<Date>, Duration) async throws -> Values
   ) async throws -> RunJudge {
-    var judge = RunJudge(plan: run.plan, scope: run.scope, metrics: metrics)
+    var judge = RunJudge(plan: run.plan, scope: run.scope, metrics: run.metrics)
     let step = step(past, interval: run.plan.analysis.interval)
     for span in past {
       for times in times(span, step: step) {
         guard let first = times.first, let last = times.last else { continue }
         var answers: [LookAnswers.Question: Values] = [:]
-        for question in LookAnswers.Question.all { answers[question] = try await ask(question, first...last, step) }
+        for question in LookAnswers.Question.all(run.metrics) {
+          answers[question] = try await ask(question, first...last, step)
+        }
         for time in times {
           var look = LookAnswers()
           for (question, values) in answers { look.answers[question] = .series(values[milliseconds(time)] ?? []) }

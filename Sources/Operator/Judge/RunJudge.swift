@@ -17,8 +17,9 @@ struct LookAnswers: Sendable {
     var kind: Kind
     enum Kind: Hashable, Sendable { case requests, latency }
 
-    static let all: [Question] = [.caller, .callee].flatMap { view in
-      [Kind.requests, .latency].map { Question(view: view, kind: $0) }
+    /// What a mesh can be asked; nothing where there is none.
+    static func all(_ metrics: (any MeshMetrics)?) -> [Question] {
+      (metrics?.views ?? []).flatMap { view in [Kind.requests, .latency].map { Question(view: view, kind: $0) } }
     }
   }
 
@@ -27,7 +28,7 @@ struct LookAnswers: Sendable {
 
 extension LookAnswers.Question {
   /// What Prometheus is asked; `nil` where no series can belong to these runs.
-  func text(_ metrics: IstioMetrics, _ scopes: [MetricsScope]) -> String? {
+  func text(_ metrics: any MeshMetrics, _ scopes: [MetricsScope]) -> String? {
     switch kind {
     case .requests: metrics.requestQuery(scopes, view: view, reading: .counters)
     case .latency: metrics.latencyQuery(scopes, view: view, reading: .counters)
@@ -42,7 +43,8 @@ extension LookAnswers.Question {
 /// from callers. Each view has half of the check's risk.
 struct RunJudge: Sendable {
   let scope: MetricsScope
-  let metrics: IstioMetrics
+  /// The mesh's; `nil` where there are none but the plan's own queries.
+  let metrics: (any MeshMetrics)?
   private var counters: [LookAnswers.Question: CounterIncreases<MetricsKey>] = [:]
   private var objectives: [Objective]
   private var share = ShareWindow()
@@ -67,29 +69,29 @@ struct RunJudge: Sendable {
     var check: Check
   }
 
-  /// The views in the order of `MetricsView.allCases`.
+  /// The views in the order of ``MeshMetrics/views``.
   private enum Check: Sendable {
     case errors(ViewsCheck<ErrorRateCheck>)
     case latency(ViewsCheck<LatencyCheck>)
   }
 
-  init(plan: Plan, scope: MetricsScope, metrics: IstioMetrics = IstioMetrics()) {
+  init(plan: Plan, scope: MetricsScope, metrics: (any MeshMetrics)?) {
     self.scope = scope
     self.metrics = metrics
     names = plan.analysis.slos.map(\.name)
     budget = plan.analysis.falseAbortRisk.fraction
     objectives = plan.analysis.slos.compactMap { slo in
-      Self.check(of: slo, plan.analysis)
+      Self.check(of: slo, plan.analysis, views: metrics?.views.count ?? 0)
         .map { Objective(name: slo.name, isDryRun: slo.mode == .dryRun, check: $0) }
     }
     queries = QueryJudge(plan.analysis)
     questions = Dictionary(
-      uniqueKeysWithValues: LookAnswers.Question.all.compactMap { question in
-        question.text(metrics, [scope]).map { (question, $0) }
+      uniqueKeysWithValues: LookAnswers.Question.all(metrics).compactMap { question in
+        metrics.flatMap { question.text($0, [scope]) }.map { (question, $0) }
       })
   }
 
-  private static func check(of slo: SLO, _ analysis: PlanAnalysis) -> Check? {
+  private static func check(of slo: SLO, _ analysis: PlanAnalysis, views: Int) -> Check? {
     func settings(limit: Double, _ comparison: SLO.Comparison?) -> CheckSettings {
       let tolerance = comparison.map { comparison in
         Tolerance(ratio: comparison.ratio.double, margin: comparison.margin?.fraction ?? limit / 4)
@@ -102,13 +104,13 @@ struct RunJudge: Sendable {
     case .errorRate(let max, let comparison):
       let settings = settings(limit: max.fraction, comparison)
       return .errors(
-        ViewsCheck(count: MetricsView.allCases.count, settings: settings) {
+        ViewsCheck(count: views, settings: settings) {
           ErrorRateCheck(limit: max.fraction, settings: $0)
         })
     case .latency(let quantile, let max, let comparison):
       let settings = settings(limit: 1 - quantile.fraction, comparison)
       return .latency(
-        ViewsCheck(count: MetricsView.allCases.count, settings: settings) {
+        ViewsCheck(count: views, settings: settings) {
           LatencyCheck(quantile: quantile.fraction, max: max / .milliseconds(1), settings: $0)
         })
     case .query: return nil
@@ -126,7 +128,7 @@ struct RunJudge: Sendable {
   ) {
     self.stableIsDown = stableIsDown
     var increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>] = [:]
-    for question in LookAnswers.Question.all {
+    for question in questionsAsked {
       increases[question] = increase(question, look.answers[question])
     }
     share.record(
@@ -173,6 +175,8 @@ struct RunJudge: Sendable {
 
   // MARK: - Counting
 
+  private var questionsAsked: [LookAnswers.Question] { LookAnswers.Question.all(metrics) }
+
   private mutating func increase(
     _ question: LookAnswers.Question, _ answer: LookAnswers.Answer?
   ) -> Measured<[MetricsKey: Double]>? {
@@ -180,7 +184,7 @@ struct RunJudge: Sendable {
     case nil: return nil
     case .failed(let text): return .sourceFailed(text)
     case .series(let series):
-      let readings = metrics.readings(series, of: scope, view: question.view)
+      let readings = metrics?.readings(series, of: scope, view: question.view) ?? [:]
       if readings.values.contains(where: { !$0.isFinite }) { return .notANumber }
       let known = Set(counters[question]?.keys.map(\.process) ?? [])
       let increase = counters[question, default: CounterIncreases()]
@@ -197,7 +201,7 @@ struct RunJudge: Sendable {
     _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget
   ) {
     for index in objectives.indices {
-      for (place, view) in MetricsView.allCases.enumerated() {
+      for (place, view) in (metrics?.views ?? []).enumerated() {
         switch objectives[index].check {
         case .errors(var check):
           guard let found = increases[LookAnswers.Question(view: view, kind: .requests)] else { continue }
@@ -269,10 +273,10 @@ struct RunJudge: Sendable {
     case .errors(let check): (found, kind) = (check.judgement(), .requests)
     case .latency(let check): (found, kind) = (check.judgement(), .latency)
     }
-    guard let (place, found) = found else {
+    guard let metrics, let (place, found) = found else {
       return CheckReport(name: objective.name, verdict: .unknown, message: "nothing is measured")
     }
-    let view = MetricsView.allCases[place]
+    let view = metrics.views[place]
     var judgement = found
     judgement.evidence.window = watched.map { $0.upperBound.timeIntervalSince($0.lowerBound) }
     judgement.evidence.queries = [questions[LookAnswers.Question(view: view, kind: kind)]].compactMap { $0 }
@@ -289,11 +293,11 @@ struct RunJudge: Sendable {
     let needsLatency = objectives.contains { objective in
       if case .latency = objective.check { true } else { false }
     }
-    for question in LookAnswers.Question.all where question.kind == .requests || needsLatency {
+    for question in questionsAsked where question.kind == .requests || needsLatency {
       let name = question.kind == .requests ? "requests" : "latency"
       switch look.answers[question] {
       case .series(let series):
-        let readings = metrics.readings(series, of: scope, view: question.view)
+        let readings = metrics?.readings(series, of: scope, view: question.view) ?? [:]
         if readings.contains(where: { $0.key.track == .stable && $0.value > 0 }) { continue }
         return .missing("no series of the stable track for \(name) in the \(question.view.rawValue)s' metrics")
       case .failed(let text): return .missing("\(name), \(question.view.rawValue)s' metrics: \(text)")

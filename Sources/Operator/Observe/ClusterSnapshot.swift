@@ -10,3 +10,10 @@ protocol ClusterSnapshot: Sendable {
   /// Of every namespace.
   func all(_ type: ResourceType) -> [JSON]
 }
+
+extension ClusterSnapshot {
+  /// Objects of several kinds, which they name.
+  func objects(_ types: [ResourceType], namespace: String) -> [JSON] {
+    types.flatMap { type in objects(type, namespace: namespace).map { $0.typed(type) } }
+  }
+}

@@ -10,7 +10,7 @@ struct Observer {
   let rollout: JSON
   /// The plan in force: of the run under way, or the present one.
   let plan: Plan
-  let provider: IstioProvider?
+  let provider: (any TrafficProvider)?
   let hold: HoldView
   let measured: Measurements?
 
@@ -38,12 +38,12 @@ struct Observer {
   private func observeRouting(_ seen: inout Observation, _ run: RolloutRun?) {
     guard let provider else {
       seen.canRoute = false
-      let own = snapshot.objects(.virtualServices, namespace: plan.namespace)
+      let own = snapshot.objects(plan.provider.kinds.routes, namespace: plan.namespace)
       seen.routingIsRetired =
         plan.deletionPolicy != .delete || !own.contains { $0.labels[Names.rollout] == rollout.name }
       return
     }
-    let routes = snapshot.objects(.virtualServices, namespace: plan.namespace)
+    let routes = snapshot.objects(provider.kinds.routes, namespace: plan.namespace)
     let own = routes.filter { $0.labels[Names.rollout] == rollout.name }
     seen.routeWriter = FieldWriter.ofSpec(in: own)
     seen.routedBy = RoutedBy(own.first)
@@ -54,23 +54,24 @@ struct Observer {
     case .foreign(let key):
       seen.routingIsRetired = true
       seen.routing = .conflict(
-        "VirtualService \(key) exists and is not this Rollout's; rename or delete it, since Sluice needs the name")
+        "\(provider.kinds.routes.first?.kind ?? "object") \(key) exists and is not this Rollout's; rename or delete it, since Sluice needs the name"
+      )
     case .changed(.split(let target), _, _): seen.routing = .present(target: target, intact: false)
     case .changed(.released, _, _): seen.routing = .present(target: .stableOnly, intact: false)
     }
     // A conflict matters before the routing object is made; later the team would have caused it, and traffic comes first.
     if seen.routing == .absent, !seen.rolloutIsBeingDeleted,
-      let conflict = provider.conflicts(existing: snapshot.all(.virtualServices)).first
+      let conflict = provider.conflicts(existing: provider.kinds.routes.flatMap(snapshot.all)).first
     {
       seen.routing = .conflict("\(conflict)")
     }
-    let rules = snapshot.objects(.destinationRules, namespace: plan.namespace)
+    let policies = snapshot.objects(provider.kinds.policies, namespace: plan.namespace)
     do throws(RoutingRefusal) {
-      let wanted = try provider.destinationRules(existing: rules)
+      let wanted = try provider.policies(existing: policies)
       seen.policiesAreRendered =
-        StalePolicies.find(among: rules, wanted: wanted, rollout: rollout.name).isEmpty
+        StalePolicies.find(among: policies, wanted: wanted, rollout: rollout.name).isEmpty
         && wanted.allSatisfy { wanted in
-          (try? wanted.write(over: rules.first { $0.objectKey == wanted.key })) == .some(nil)
+          (try? wanted.write(over: policies.first { $0.isSame(as: wanted) })) == .some(nil)
         }
     } catch {
       seen.refusal = seen.refusal ?? error.problems.joined(separator: "; ")

@@ -5,7 +5,8 @@ import TrafficRouting
 /// both tracks, and for nobody else.
 enum StalePolicies {
   static func find(among live: [JSON], wanted: [RoutingObject], rollout: String) -> [JSON] {
-    let names = Set(wanted.map(\.key))
-    return live.filter { $0.labels[Names.rollout] == rollout && !names.contains($0.objectKey) }
+    live.filter { policy in
+      policy.labels[Names.rollout] == rollout && !wanted.contains { policy.isSame(as: $0) }
+    }
   }
 }

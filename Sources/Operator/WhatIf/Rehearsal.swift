@@ -71,7 +71,7 @@ public struct Rehearsal: Sendable {
     cluster = ImaginedCluster(
       plan: plan, replicas: settings.replicas, podStart: .seconds(settings.podStart), now: Self.start)
     counters = ImaginedCounters(plan: plan, boundaries: source.boundaries)
-    judge = RunJudge(plan: plan, scope: counters.scope)
+    judge = RunJudge(plan: plan, scope: counters.scope, metrics: counters.metrics)
     run = RunState(
       name: "imagined", revision: ImaginedCluster.revision, stable: ImaginedCluster.stable, demand: settings.replicas,
       since: Self.start)

@@ -46,6 +46,8 @@ extension TrafficTarget {
 /// Requests and errors of both tracks as the counters of a mesh, so that the judge reads them as it reads Prometheus.
 struct ImaginedCounters: Sendable {
   let scope: MetricsScope
+  /// In whose words the counters are invented, whichever mesh the plan routes by.
+  let metrics = IstioMetrics()
   let boundaries: [Double]
   /// By view and track, what has been counted.
   private var counted: [LookAnswers.Question: [Track: TrackLook]] = [:]
@@ -67,7 +69,7 @@ struct ImaginedCounters: Sendable {
 
   var answers: LookAnswers {
     var answers = LookAnswers()
-    for question in LookAnswers.Question.all {
+    for question in LookAnswers.Question.all(metrics) {
       answers.answers[question] = .series(
         (counted[question] ?? [:]).sorted { $0.key.rawValue < $1.key.rawValue }.flatMap { series($1, $0, question) })
     }

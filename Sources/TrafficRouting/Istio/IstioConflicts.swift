@@ -1,29 +1,9 @@
 import KubernetesAPI
 import RolloutAPI
 
-/// A routing object of somebody else's that answers the same requests.
-public struct RoutingConflict: Sendable, Hashable, CustomStringConvertible {
-  public var object: ObjectKey
-  public var kind: String
-  /// The Rollout that owns it, where one does.
-  public var rollout: String?
-  public var host: String
-  public var gateway: String
-
-  public var description: String {
-    let owner = rollout.map { " of Rollout \(object.namespace)/\($0)" } ?? ""
-    let gateway = gateway == "mesh" ? "callers in the mesh" : "gateway \(gateway)"
-    return
-      "\(kind) \(object)\(owner) also routes \(host) for \(gateway); only one of them can decide: remove that host "
-      + "from it, or from the Rollout"
-  }
-}
-
 extension IstioProvider {
-  /// VirtualServices that would fight with this routing, by name. For callers in the mesh one object for a host hides
-  /// all others; a gateway joins several, so there only the same requests clash, and one that takes all that is left
-  /// does not, since istiod sorts it last.
-  /// - Parameter existing: all VirtualServices of the cluster, or as many as the operator may see.
+  /// For callers in the mesh one object for a host hides all others; a gateway joins several, so there only the same
+  /// requests clash, and one that takes all that is left does not, since istiod sorts it last.
   public func conflicts(existing: [JSON]) -> [RoutingConflict] {
     var conflicts: [RoutingConflict] = []
     for other in existing.sorted(by: { $0.objectKey < $1.objectKey }) where !isOwn(other) && isVisible(other) {

@@ -1,31 +1,24 @@
-/// Istio's standard metrics as PromQL, and their series sorted out again.
-///
-/// One query serves many runs: it selects the Services or pods of all of them, groups by the labels that tell them
-/// apart, and ``readings(_:of:view:)`` picks those of one. Callers' metrics tell the tracks apart by the generated
-/// Services, callees' by pod names, since Istio names the workload of both tracks alike.
-public struct IstioMetrics: Sendable, Hashable {
+/// Istio's standard metrics. Callers' metrics tell the tracks apart by the generated Services, callees' by pod names,
+/// since Istio names the workload of both tracks alike.
+public struct IstioMetrics: MeshMetrics {
   /// The label with the name of the pod that was scraped.
   public var podLabel: String
 
   public init(podLabel: String = "pod") { self.podLabel = podLabel }
 
-  /// How many runs one query may serve, which bounds its length.
-  public static let scopesPerQuery = 50
+  public var views: [MetricsView] { MetricsView.allCases }
 
   static let requests = "istio_requests_total"
   static let buckets = "istio_request_duration_milliseconds_bucket"
 
   // MARK: Queries
 
-  /// Requests by answer: the source of error rate, volume and observed share.
-  /// - Returns: `nil` where no series can belong to these scopes, as before the first pod of a run.
   public func requestQuery(_ scopes: [MetricsScope], view: MetricsView, reading: MetricsReading) -> String? {
     selector(scopes, view: view).map {
       sum(Self.requests, $0, by: groups(view) + ["response_code", "grpc_response_status"], reading: reading)
     }
   }
 
-  /// Requests by latency bucket.
   public func latencyQuery(_ scopes: [MetricsScope], view: MetricsView, reading: MetricsReading) -> String? {
     selector(scopes, view: view).map { sum(Self.buckets, $0, by: groups(view) + ["le"], reading: reading) }
   }
@@ -91,7 +84,6 @@ public struct IstioMetrics: Sendable, Hashable {
 
   // MARK: Answers
 
-  /// The series of an answer that serves many runs, by the namespace of the runs that they belong to.
   public func byNamespace(_ series: [MetricSeries], view: MetricsView) -> [String: [MetricSeries]] {
     Dictionary(grouping: series) { $0.labels[Self.namespaceLabel(view)] ?? "" }
   }
@@ -103,8 +95,6 @@ public struct IstioMetrics: Sendable, Hashable {
     }
   }
 
-  /// The series of one run, from the answer to a request or latency query that may serve others too. Series that fall
-  /// on the same key are added. Values that are no number are kept, for the reader to refuse.
   public func readings(_ series: [MetricSeries], of scope: MetricsScope, view: MetricsView) -> [MetricsKey: Double] {
     var readings: [MetricsKey: Double] = [:]
     for one in series {

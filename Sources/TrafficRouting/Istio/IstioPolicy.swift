@@ -74,7 +74,7 @@ extension IstioProvider {
   /// - Parameter existing: all DestinationRules that callers in the plan's namespace can see.
   /// - Returns: none for a Service without a rule and without policy.
   /// - Throws: ``RoutingRefusal`` naming the rules that cannot be copied.
-  public func destinationRules(existing: [JSON]) throws(RoutingRefusal) -> [RoutingObject] {
+  public func policies(existing: [JSON]) throws(RoutingRefusal) -> [RoutingObject] {
     var rendered: [RoutingObject] = []
     var problems: [String] = []
     for service in services {

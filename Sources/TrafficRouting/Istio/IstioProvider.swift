@@ -22,7 +22,7 @@ public struct IstioProvider: TrafficProvider {
   public let clusterDomain: String
   let istio: IstioTraffic
 
-  public var routingTypes: [ResourceType] { [.virtualServices] }
+  public var metrics: (any MeshMetrics)? { IstioMetrics() }
 
   /// - Parameters:
   ///   - services: what ``RoutedService/resolve(_:live:)`` found.

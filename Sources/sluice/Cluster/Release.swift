@@ -87,16 +87,20 @@ struct Release {
 
   // MARK: - What is done
 
-  private func provider(_ plan: Plan) async throws -> IstioProvider? {
-    guard case .istio(let istio) = plan.provider else { return nil }
+  private func provider(_ plan: Plan) async throws -> (any TrafficProvider)? {
+    guard !plan.provider.kinds.routes.isEmpty else { return nil }
     let services = try await client.list(.services, namespace: session.namespace).items
-    // The person who runs this has rights of their own; the operator's allow list guards its rights.
-    let namespaces = istio.gateways.compactMap { gateway in
-      gateway.split(separator: "/").count == 2 ? gateway.split(separator: "/").first.map(String.init) : nil
+    var surroundings: [JSON] = []
+    for type in plan.provider.kinds.surroundings {
+      do {
+        surroundings += try await client.list(type).items.map { $0.typed(type) }
+      } catch let error as KubernetesError where error.isNotFound {}
     }
-    return try IstioProvider(
-      plan: plan, services: RoutedService.resolve(plan, live: services), revision: "stable",
-      gatewayNamespaces: Set(namespaces))
+    // The person who runs this has rights of their own; the operator's allow list guards its rights.
+    return try plan.trafficProvider(
+      ProviderSetting(
+        services: RoutedService.resolve(plan, live: services), revision: "stable",
+        gatewayNamespaces: Set(plan.provider.gatewayNamespaces), surroundings: surroundings))
   }
 
   private func route(_ plan: Plan, _ routing: Routing, unless isSkipped: Bool) async throws {

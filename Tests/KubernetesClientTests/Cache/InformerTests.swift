@@ -182,6 +182,26 @@ struct InformerTests {
     #expect((cache.objects.first?[path: ["metadata", "managedFields"]] != nil) == keeps)
   }
 
+  @Test("where it is asked to, it ends when the kind is not served any more, and knows nothing then")
+  func notServed() async throws {
+    let transport = ScriptedTransport { _, index in
+      switch index {
+      case 0: return .json(list([object("a", 1)], version: 10))
+      case 1:
+        let gone: JSON = ["kind": "Status", "code": 410, "reason": "Expired", "message": "too old"]
+        return .watch([["type": "ERROR", "object": gone]])
+      default: return .status(404, "NotFound", "the server could not find the requested resource")
+      }
+    }
+    let seen = Mutex<[String]>([])
+    let informer = Informer<JSON>(
+      .configMaps, client: makeClient(transport), options: InformerOptions(endsWhereNotServed: true),
+      handlers: [{ change in seen.withLock { $0.append(text(change)) } }])
+    try await informer.run()
+    #expect(seen.withLock { $0 } == ["added a@1", "deleted a@1"])
+    #expect(!informer.cache.isSynced && informer.cache.objects.isEmpty)
+  }
+
   @Test("who waits for the first list can be cancelled")
   func cancelledWait() async throws {
     let cache = ObjectCache<JSON>()

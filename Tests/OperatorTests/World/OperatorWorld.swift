@@ -186,13 +186,15 @@ final class OperatorWorld {
     let uptime = reconciler.client.time.uptime
     // Nothing of what a process before this one measured is kept here.
     for (rollout, run, _) in reconciler.board.takePasts(uptime: uptime) {
-      _ = reconciler.board.record(past: RunJudge(plan: run.plan, scope: run.scope), run: run.name, for: rollout)
+      _ = reconciler.board.record(
+        past: RunJudge(plan: run.plan, scope: run.scope, metrics: run.metrics), run: run.name, for: rollout)
     }
-    for (rollout, scope) in reconciler.board.takeDue(uptime: uptime) {
+    for look in reconciler.board.takeDue(uptime: uptime) {
+      let (rollout, scope) = (look.rollout, look.scope)
       let weight = Double(canaryWeight ?? 0) / 100
       let sets = [Track.stable: scope.stableReplicaSet, .canary: scope.canaryReplicaSet]
       var answers = LookAnswers()
-      for question in LookAnswers.Question.all {
+      for question in LookAnswers.Question.all(look.metrics) {
         answers.answers[question] = .series(
           Track.allCases.filter { $0 == .canary || !stableIsDown || question.view == .caller }.flatMap { track in
             series(question, track, share: track == .canary ? weight : 1 - weight, set: sets[track] ?? "", scope)

@@ -1,0 +1,42 @@
+import KubernetesAPI
+import RolloutAPI
+
+/// What makes a provider, besides the plan.
+public struct ProviderSetting: Sendable {
+  /// What ``RoutedService/resolve(_:live:)`` found.
+  public var services: [RoutedService]
+  /// Names the canary's revision in the cookie of a sticky target, so that a cookie of an earlier run leads nowhere.
+  public var revision: String
+  /// Namespaces, other than the plan's, whose gateways it may use; the operator's to allow, since a tenant could else
+  /// take another's host.
+  public var gatewayNamespaces: Set<String>
+  public var clusterDomain: String
+  /// The live objects of the kinds that ``RoutingKinds/surroundings`` names.
+  public var surroundings: [JSON]
+
+  public init(
+    services: [RoutedService], revision: String, gatewayNamespaces: Set<String> = [],
+    clusterDomain: String = "cluster.local", surroundings: [JSON] = []
+  ) {
+    self.services = services
+    self.revision = revision
+    self.gatewayNamespaces = gatewayNamespaces
+    self.clusterDomain = clusterDomain
+    self.surroundings = surroundings
+  }
+}
+
+extension Plan {
+  /// The provider that carries out this plan's traffic targets.
+  /// - Throws: ``RoutingRefusal`` with all that the plan asks for and its provider cannot do.
+  public func trafficProvider(_ setting: ProviderSetting) throws(RoutingRefusal) -> any TrafficProvider {
+    switch provider {
+    case .istio:
+      return try IstioProvider(
+        plan: self, services: setting.services, revision: setting.revision,
+        gatewayNamespaces: setting.gatewayNamespaces, clusterDomain: setting.clusterDomain)
+    case .gatewayAPI, .replicas:
+      throw RoutingRefusal(["traffic.\(provider.member) is not served"])
+    }
+  }
+}
