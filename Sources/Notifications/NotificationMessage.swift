@@ -66,7 +66,7 @@ extension NotificationEvent {
   public var isFinal: Bool {
     switch self {
     case .promoted, .aborted, .superseded, .escaped, .refused: true
-    case .started, .step, .paused, .resumed, .adopted, .released: false
+    case .started, .step, .paused, .resumed, .baking, .adopted, .released: false
     }
   }
 
@@ -76,7 +76,7 @@ extension NotificationEvent {
     case .aborted, .refused: "❌"
     case .escaped: "⚠️"
     case .paused: "⏸️"
-    case .started, .step, .resumed, .superseded, .adopted, .released: "ℹ️"
+    case .started, .step, .resumed, .baking, .superseded, .adopted, .released: "ℹ️"
     }
   }
 
@@ -86,6 +86,7 @@ extension NotificationEvent {
     case .step: "Next step"
     case .paused: "Rollout paused"
     case .resumed: "Rollout resumed"
+    case .baking: "All traffic, and watched"
     case .promoted: "Promoted"
     case .aborted: "Aborted and rolled back"
     case .superseded: "Superseded by a newer revision"

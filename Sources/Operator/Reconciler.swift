@@ -203,7 +203,7 @@ private struct Turn {
     do {
       try await EffectCarrier(
         cluster: reconciler.writer, snapshot: view, rollout: json, plan: inForce, provider: provider, run: run,
-        state: decision.rollout, place: decision.run.flatMap { RoutedBy($0, steps: inForce.steps.count) },
+        state: decision.rollout, place: decision.run.flatMap { RoutedBy($0, steps: inForce.stepLimit) },
         templates: templates, announcer: reconciler.announcer, logger: logger
       ).carryOut(decision.effects)
       target = provider.flatMap(routedTarget)

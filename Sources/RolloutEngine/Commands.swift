@@ -51,15 +51,24 @@ extension Turn {
         // The deadline begins anew.
         run.since = now
         if run.verifiedAt != nil { run.verifiedAt = now }
+        renew(&run)
       default: break
       }
     case .promote:
+      if run.stage == .promoting(.baking) {
+        run.pause = nil
+        run.commandMessage = "bake ended by \(who)"
+        announce(.resumed, "bake ended by \(who)\(reason)", "\(run.name)-command-\(command.sequence)")
+        return enter(.promoting(.unpinning), &run)
+      }
       guard case .step(let index, let stage) = run.stage else {
         return refuse(command, &run, "there is no step to go on from")
       }
-      guard stage != .scaling else {
+      let isWaitingToBegin = run.flight?.weights.isEmpty ?? false
+      guard stage != .scaling || isWaitingToBegin else {
         return refuse(command, &run, "the canary's pods are not ready for step \(index + 1) yet")
       }
+      if case .undecided = run.pause { renew(&run) }
       run.pause = nil
       rollout.reassertions = []
       run.commandMessage = "step \(index + 1) ended by \(who)"
@@ -70,6 +79,7 @@ extension Turn {
       run.pause = nil
       rollout.reassertions = []
       run.acceptsBypass = true
+      run.flight?.accepted = .all
       run.commandMessage = "promotion of the whole ordered by \(who)"
       announce(
         .resumed, "the remaining steps are skipped by \(who)\(reason)", "\(run.name)-command-\(command.sequence)")
@@ -77,10 +87,6 @@ extension Turn {
     case .retry:
       refuse(command, &run, "the run is not over")
     }
-  }
-
-  private mutating func next(after index: Int, _ run: inout RunState) {
-    enter(index + 1 < runPlan.steps.count ? .step(index + 1, .scaling) : .promoting(.scaling), &run)
   }
 
   private mutating func refuse(_ command: PersonsCommand, _ run: inout RunState, _ why: String) {

@@ -49,6 +49,7 @@ public struct Announcement: Sendable, Equatable {
     case step = "Step"
     case paused = "Paused"
     case resumed = "Resumed"
+    case baking = "Baking"
     case promoted = "Promoted"
     case aborted = "Aborted"
     case superseded = "Superseded"

@@ -49,6 +49,7 @@ struct Turn {
 
   mutating func decide() {
     if var run {
+      remember(harm: &run)
       obey(&run)
       advance(&run)
       self.run = run

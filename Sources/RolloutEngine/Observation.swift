@@ -206,7 +206,7 @@ public enum RoutingView: Sendable, Equatable {
 /// that ends before it stores where its run is.
 public struct RoutedBy: Sendable, Equatable {
   public var run: String
-  /// Counted from 0; the number of steps for the promotion, which begins with a route of its own.
+  /// Counted from 0; ``Plan/stepLimit`` for the promotion, which begins with a route of its own.
   public var step: Int
 
   public init(run: String, step: Int) {
@@ -252,6 +252,10 @@ public struct Measurements: Sendable, Equatable {
   public var baseline: Baseline
   /// Requests that reach the canary beside the route; nil until enough is measured to tell.
   public var bypass: BypassShare?
+  /// The canary's since the present traffic was verified.
+  public var requests: Double
+  /// What the canary has cost; nil until the rate of requests is known.
+  public var harm: Harm?
 
   public enum Baseline: Sendable, Equatable {
     case present
@@ -262,12 +266,15 @@ public struct Measurements: Sendable, Equatable {
   var binding: [CheckReport] { checks.filter { !$0.isDryRun } }
 
   public init(
-    checks: [CheckReport] = [], share: ObservedShare? = nil, baseline: Baseline = .present, bypass: BypassShare? = nil
+    checks: [CheckReport] = [], share: ObservedShare? = nil, baseline: Baseline = .present, bypass: BypassShare? = nil,
+    requests: Double = 0, harm: Harm? = nil
   ) {
     self.checks = checks
     self.share = share
     self.baseline = baseline
     self.bypass = bypass
+    self.requests = requests
+    self.harm = harm
   }
 }
 

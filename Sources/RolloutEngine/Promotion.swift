@@ -6,7 +6,7 @@ import RolloutAPI
 extension Turn {
   mutating func promote(_ run: inout RunState, _ stage: PromotionStage) {
     if stage.isReversible {
-      guard stillWanted(&run), !abortOnFailure(&run) else { return }
+      guard stillWanted(&run), !abortOnFailure(&run), !exceedsBudget(&run) else { return }
     }
     guard let deployment = seen.deployment else { return beginAbort(.workloadGone, &run) }
     guard let new = seen.set(named: run.set) ?? orphanedCanary(&run) else { return }
@@ -14,6 +14,7 @@ extension Turn {
     switch stage {
     case .scaling, .verifying:
       take(all: stage, deployment, &run)
+    case .baking: bake(deployment, &run)
     case .unpinning:
       guard keepsAll(&run), ensureUnpinned() else { return }
       enter(.promoting(.waiting), &run)
@@ -52,6 +53,7 @@ extension Turn {
       guard hasPods(deployment.replicas, &run), !isContested(&run), !isBypassed(&run), ensureTracks(run) else {
         return
       }
+      if seen.routing.target != .allToCanary, !mayTakeAll(&run) { return }
       if !ensureTraffic(.allToCanary) {
         run.trafficWrittenAt = now
         run.verifiedAt = nil
@@ -63,6 +65,28 @@ extension Turn {
     guard keepsAll(&run), hasPods(deployment.replicas, &run) else { return }
     guard isVerified(weight: 100, run) else { return expire(&run, "the share that arrives at weight 100") }
     run.verifiedAt = now
+    guard let bake = runPlan.bake else { return enter(.promoting(.unpinning), &run) }
+    announce(
+      .baking, "revision \(run.revision) has all traffic and is watched for \(bake.text); the old pods are still there",
+      "\(run.name)-baking")
+    enter(.promoting(.baking), &run)
+  }
+
+  /// The canary has all traffic and goes on being judged. Every check must pass in the end, as in a step.
+  private mutating func bake(_ deployment: DeploymentView, _ run: inout RunState) {
+    guard let bake = runPlan.bake else { return enter(.promoting(.unpinning), &run) }
+    rollout.situation = .running("revision \(run.revision) has all traffic and is watched for \(bake.text)")
+    guard keepsAll(&run), hasPods(deployment.replicas, &run) else { return }
+    switch run.pause {
+    case .person(let who):
+      rollout.situation = .paused("while it bakes: paused by \(who)")
+      return
+    case .undecided(let why):
+      rollout.situation = .paused("while it bakes: \(why)")
+      return
+    case .plan, .bypass, .conflict, nil: break
+    }
+    guard isConclusive(over: bake, place: "while it bakes", &run) else { return }
     enter(.promoting(.unpinning), &run)
   }
 

@@ -17,8 +17,11 @@ extension Turn {
       )
       enter(.promoting(.scaling), &run)
     } else {
-      announce(.started, "revision \(run.revision) starts, \(runPlan.steps.count) steps", "\(run.name)-started")
-      enter(runPlan.steps.isEmpty ? .promoting(.scaling) : .step(0, .scaling), &run)
+      let pace =
+        runPlan.autopilot.map { "an autopilot with riskBudget \($0.riskBudget)" } ?? "\(runPlan.steps.count) steps"
+      announce(.started, "revision \(run.revision) starts, \(pace)", "\(run.name)-started")
+      if runPlan.autopilot != nil { run.flight = Flight(since: now) }
+      enter(runPlan.stepLimit == 0 ? .promoting(.scaling) : .step(0, .scaling), &run)
     }
   }
 

@@ -108,6 +108,8 @@ public struct RunState: Sendable, Equatable {
   public var commandMessage: String?
   /// A person let the run go on although requests bypass the route.
   public var acceptsBypass = false
+  /// How far the autopilot has come; nil without one.
+  public var flight: Flight?
   public var reports: [CheckReport]
 
   public init(
@@ -168,6 +170,8 @@ public enum StepStage: String, Sendable, Equatable, CaseIterable {
 public enum PromotionStage: String, Sendable, Equatable, CaseIterable, Comparable {
   case scaling = "Scaling"
   case verifying = "Verifying"
+  /// The canary has all traffic and is watched; callers beside the route still go to stable.
+  case baking = "Baking"
   case unpinning = "Unpinning"
   /// Both revisions are kept, so that a late abort is one routing write.
   case waiting = "Waiting"

@@ -16,12 +16,18 @@ extension Turn {
     guard let by = seen.routedBy, by.run == run.name,
       by.step > place.index || by.step == place.index && place.stage == .scaling
     else { return }
-    let isPromotion = by.step >= runPlan.steps.count
-    let target = isPromotion ? TrafficTarget.allToCanary : runPlan.steps[by.step].traffic
-    // The set that its pods belong to may not be stored either.
-    guard target.reachesCanary, seen.routing == .present(target: target, intact: true),
+    let isPromotion = by.step >= runPlan.stepLimit
+    guard let target = isPromotion ? .allToCanary : routedTarget(of: by.step),
+      seen.routing == .present(target: target, intact: true),
+      target.reachesCanary || runPlan.autopilot != nil,
+      // The set that its pods belong to may not be stored either.
       let set = seen.set(named: run.set) ?? seen.setOfTemplate
     else { return }
+    if runPlan.autopilot != nil, run.flight == nil { run.flight = Flight(since: now) }
+    if !isPromotion, run.flight != nil {
+      let known = run.flight?.weights.prefix(by.step) ?? []
+      run.flight?.weights = known + Array(repeating: target.weight, count: by.step + 1 - known.count)
+    }
     run.set = set.name
     run.trafficWrittenAt = now
     run.verifiedAt = nil
@@ -29,14 +35,23 @@ extension Turn {
     enter(isPromotion ? .promoting(.verifying) : .step(by.step, .verifying), &run)
   }
 
+  /// What the route says at a step that no status tells of; the autopilot's weights stand nowhere else then.
+  private func routedTarget(of step: Int) -> TrafficTarget? {
+    guard runPlan.autopilot != nil else { return runPlan.steps[step].traffic }
+    guard let target = seen.routing.target, target == TrafficTarget(weight: target.weight) else { return nil }
+    return target
+  }
+
   mutating func step(_ run: inout RunState, _ index: Int, _ stage: StepStage) {
-    guard stillWanted(&run), !abortOnFailure(&run) else { return }
-    guard index < runPlan.steps.count else { return enter(.promoting(.scaling), &run) }
-    let step = runPlan.steps[index]
+    guard stillWanted(&run), !abortOnFailure(&run), keepsBudget(&run, index, stage),
+      run.stage == .step(index, stage)
+    else { return }
     describe(run, index)
+    if stage == .scaling, !mayRaise(&run, index) { return }
+    guard let step = runPlan.step(index, of: run) else { return enter(.promoting(.scaling), &run) }
     switch stage {
     case .scaling:
-      let current = index == 0 ? TrafficTarget.stableOnly : runPlan.steps[index - 1].traffic
+      let current = index == 0 ? .stableOnly : runPlan.step(index - 1, of: run)?.traffic ?? .stableOnly
       guard keepTraffic(current, &run), hasPods(podsNeeded(by: step, run), &run) else { return }
       if current == step.traffic, run.verifiedAt != nil { return enter(.step(index, .analyzing), &run) }
       if index == 0, step.traffic.reachesCanary, !hasBaseline(&run) { return }
@@ -51,18 +66,28 @@ extension Turn {
       run.verifiedAt = now
       shrink(to: podsNeeded(by: step, run), run)
       announce(
-        .step, "step \(index + 1) of \(runPlan.steps.count)\(step.title): \(step.traffic), verified",
+        .step,
+        runPlan.autopilot == nil
+          ? "\(runPlan.place(index, of: run)): \(step.traffic), verified"
+          : "\(runPlan.place(index, of: run)), verified" + (run.flight?.reason.map { ": \($0)" } ?? ""),
         "\(run.name)-step-\(index)")
       enter(.step(index, .analyzing), &run)
     case .analyzing:
       guard keepTraffic(step.traffic, &run), hasPods(podsNeeded(by: step, run), &run) else { return }
+      if runPlan.autopilot != nil { return fly(&run, index) }
       guard isConclusive(step, &run) else { return }
       enter(.step(index, .pausing), &run)
     case .pausing:
       guard keepTraffic(step.traffic, &run), hasPods(podsNeeded(by: step, run), &run) else { return }
       guard pauseIsOver(step, index, &run) else { return }
-      enter(index + 1 < runPlan.steps.count ? .step(index + 1, .scaling) : .promoting(.scaling), &run)
+      next(after: index, &run)
     }
+  }
+
+  /// The plan's next step, or the promotion.
+  mutating func next(after index: Int, _ run: inout RunState) {
+    if runPlan.autopilot != nil { return raiseByPerson(&run, index) }
+    enter(index + 1 < runPlan.steps.count ? .step(index + 1, .scaling) : .promoting(.scaling), &run)
   }
 
   /// Pods for the share that a step routes and mirrors, of the demand at the start; at least one where anything arrives.
@@ -185,7 +210,7 @@ extension Turn {
     undecided(&run, "\(what) stayed undecided for \(Int(deadline / .seconds(1)))s")
   }
 
-  private mutating func undecided(_ run: inout RunState, _ message: String) {
+  mutating func undecided(_ run: inout RunState, _ message: String) {
     switch runPlan.analysis.onUndecided {
     case .abort: beginAbort(.undecided(message), &run)
     case .pause:
@@ -199,25 +224,37 @@ extension Turn {
   /// Whether the step's analysis lets it go on.
   private mutating func isConclusive(_ step: PlanStep, _ run: inout RunState) -> Bool {
     guard let analyze = step.analyze else { return true }
+    return isConclusive(
+      over: analyze.duration, atLeast: analyze.atLeast, place: "step \((run.stage.stepIndex ?? 0) + 1)", &run)
+  }
+
+  /// Whether every check has passed when the time is over, or, after the least time, by evidence that includes this
+  /// traffic: what passes by looks at an earlier weight alone waits for the whole time.
+  mutating func isConclusive(
+    over duration: Duration, atLeast: Duration? = nil, place: String, _ run: inout RunState
+  ) -> Bool {
     let since = run.since
     let verdicts = seen.measured?.binding.map(\.verdict) ?? []
     let wanted = runPlan.analysis.binding.count
     let allPass = wanted > 0 && verdicts.count == wanted && verdicts.allSatisfy { $0 == .pass }
     if allPass || wanted == 0 {
-      let needed = analyze.atLeast ?? analyze.duration
-      if now.isOver(min(needed, analyze.duration), since: since) { return true }
-      look(in: now.remaining(of: needed, since: since))
+      if now.isOver(duration, since: since) { return true }
+      if let atLeast, allPass, seen.measured?.requests ?? 0 >= Double(runPlan.analysis.minRequests) {
+        if now.isOver(atLeast, since: since) { return true }
+        look(in: now.remaining(of: atLeast, since: since))
+      }
+      look(in: now.remaining(of: duration, since: since))
       return false
     }
-    guard now.isOver(analyze.duration, since: since) else {
-      look(in: now.remaining(of: analyze.duration, since: since))
+    guard now.isOver(duration, since: since) else {
+      look(in: now.remaining(of: duration, since: since))
       return false
     }
     let open = seen.measured?.binding.filter { $0.verdict != .pass } ?? []
     let names =
       open.isEmpty ? "every check" : open.map { "\($0.name) (\($0.verdict.rawValue))" }.joined(separator: ", ")
-    rollout.situation = .running("step \((run.stage.stepIndex ?? 0) + 1): undecided: \(names)")
-    if now.isOver(max(runPlan.analysis.deadline, analyze.duration), since: since) {
+    rollout.situation = .running("\(place): undecided: \(names)")
+    if now.isOver(max(runPlan.analysis.deadline, duration), since: since) {
       undecided(&run, "\(names) stayed undecided for \(Int(runPlan.analysis.deadline / .seconds(1)))s")
     } else {
       look(in: now.remaining(of: runPlan.analysis.deadline, since: since))
@@ -241,7 +278,7 @@ extension Turn {
         run.pause = .plan
         announce(
           .paused,
-          "step \(index + 1) of \(runPlan.steps.count)\(step.title) waits for a person: 'sluice promote' goes on",
+          "\(runPlan.place(index, of: run)) waits for a person: 'sluice promote' goes on",
           "\(run.name)-paused-\(index)")
       }
       describe(run, index)
@@ -264,7 +301,7 @@ extension Turn {
   }
 
   mutating func describe(_ run: RunState, _ index: Int) {
-    let place = "step \(index + 1) of \(runPlan.steps.count)\(runPlan.steps[index].title)"
+    let place = runPlan.place(index, of: run)
     switch run.pause {
     case nil: rollout.situation = .running(place)
     case .plan: rollout.situation = .paused("\(place) waits for a person")

@@ -128,8 +128,8 @@ private struct GrowingMesh: Sendable {
     state.verifiedAt = start + 930
     #expect(
       Timeline.verified(timeline, run: state, plan: plan, now: start + 1000) == [
-        TrafficSpan(traffic: small, from: start + 30, until: start + 900),
-        TrafficSpan(traffic: large, from: start + 930, until: start + 1000),
+        TrafficSpan(traffic: small, began: start + 5, from: start + 30, until: start + 900),
+        TrafficSpan(traffic: large, began: start + 900, from: start + 930, until: start + 1000),
       ])
     state.stage = .aborting(.draining, .person("me"))
     #expect(Timeline.verified(timeline, run: state, plan: plan, now: start + 1000) == [])

@@ -119,6 +119,82 @@ import TrafficRouting
     #expect(unknown.canary.all == 0)
   }
 
+  // MARK: - Autopilot and bake
+
+  private func pilot(_ budget: Int) throws -> Plan {
+    try Plan(
+      namespace: "shop", name: "web",
+      spec: RolloutSpec(
+        workloadRef: WorkloadReference(name: "web"), serviceRefs: [ServiceReference(name: "web", port: .int(80))],
+        traffic: TrafficSpec(istio: IstioSpec()), autopilot: AutopilotSpec(riskBudget: budget),
+        analysis: AnalysisSpec(slos: [Self.errors])))
+  }
+
+  @Test("an autopilot promotes a good canary with much traffic within minutes, by weights that grow")
+  func autopilot() throws {
+    let plan = try pilot(1000)
+    for seed in 1...20 {
+      let report = Rehearsal(plan, model: model { $0.rate = 1000 }, seed: UInt64(seed)).result()
+      #expect(report.outcome == .promoted)
+      #expect(report.ended < 360, "\(report.ended) s")
+      let weights = report.points.map(\.weight).reduce(into: [Int]()) { if $0.last != $1 { $0.append($1) } }
+      #expect(weights == [0, 3, 12, 48, 100], "\(weights)")
+      #expect(report.steps.map(\.title) == ["weight 3%", "weight 12%", "weight 48%"])
+      #expect(report.steps.allSatisfy { $0.verified != nil })
+      #expect(report.harmed <= 1000)
+    }
+  }
+
+  @Test("of a thousand bad canaries of every kind, with traffic of every size, hardly one harms more than riskBudget")
+  func promise() throws {
+    let plan = try pilot(200)
+    var over: [Double] = []
+    var promoted = 0
+    var outcomes: [RehearsalReport.Outcome: Int] = [:]
+    for seed in 0..<1000 {
+      let errors = ([0.004, 0.01, 0.03, 0.1, 0.3, 1] as [Double])[seed % 6]
+      let rate = ([5, 50, 200, 600] as [Double])[seed / 6 % 4]
+      let report = Rehearsal(plan, model: model(errors) { $0.rate = rate }, seed: UInt64(seed)).result()
+      outcomes[report.outcome, default: 0] += 1
+      if report.outcome == .promoted, errors <= 0.01 { promoted += 1 }
+      if report.harmed > 200 { over.append(report.harmed) }
+    }
+    #expect(over.count <= 5, "\(over)")
+    #expect(outcomes[.promoted] ?? 0 == promoted, "only of those that keep the limit of 1 %")
+    #expect(outcomes[.aborted] ?? 0 > 800, "\(outcomes)")
+  }
+
+  @Test("a fault that begins when the canary has all traffic is found while it bakes, and all traffic goes back")
+  func bakes() throws {
+    func plan(_ bake: String) throws -> Plan {
+      try Plan(
+        namespace: "shop", name: "web",
+        spec: RolloutSpec(
+          workloadRef: WorkloadReference(name: "web"), serviceRefs: [ServiceReference(name: "web", port: .int(80))],
+          traffic: TrafficSpec(istio: IstioSpec()), steps: [StepSpec(weight: 20, analyze: AnalyzeSpec(for: "2m"))],
+          bake: BakeSpec(for: bake), analysis: AnalysisSpec(slos: [Self.errors])))
+    }
+    func late(_ errors: Double) -> TrafficModel {
+      model(errors) {
+        $0.rate = 1000
+        $0.faultAfter = 400
+      }
+    }
+    let report = Rehearsal(try plan("30m"), model: late(0.05), seed: 1).result()
+    #expect(report.outcome == .aborted)
+    #expect(report.baked ?? 1000 < 400 && report.ended > 400)
+    #expect(report.reason.contains("all requests go to the canary"), "\(report.reason)")
+    #expect(report.points.last?.weight == 0)
+    // Above stable's rate beyond doubt, and below its own limit: only the earlier rate tells.
+    let other = Rehearsal(try plan("30m"), model: late(0.008), seed: 1).result()
+    #expect(other.outcome == .aborted)
+    #expect(other.reason.contains("by stable's rate before"), "\(other.reason)")
+    let good = Rehearsal(try plan("30m"), model: model { $0.rate = 1000 }, seed: 1).result()
+    #expect(good.outcome == .promoted && good.ended > 1800)
+    let gone = Rehearsal(try plan("2m"), model: late(0.05), seed: 1).result()
+    #expect(gone.outcome == .promoted, "a fault after the bake is nobody's to find")
+  }
+
   // MARK: - Recordings
 
   private func recording(errors: Int, looks count: Int = 120) -> Recording {

@@ -33,9 +33,13 @@ import Testing
     Case("spec.workloadRef", "", "nothing", "an object"),
     Case("spec.workloadRef", "checkout", "\"checkout\"", "an object"),
     Case("spec.serviceRefs", "{name: checkout}", "object", "a list"),
-    Case("spec.steps", "", "nothing", "a list"),
+    Case("spec.steps", "", at: "spec", "none of them", "exactly one of steps and autopilot"),
+    Case("spec.autopilot", "{riskBudget: 10}", at: "spec", "steps and autopilot", "exactly one"),
+    Case("spec.autopilot", "{}", at: "spec.autopilot.riskBudget", "nothing", "a whole number"),
+    Case("spec.autopilot", "{riskBudget: 1%}", at: "spec.autopilot.riskBudget", "\"1%\"", "a whole number"),
+    Case("spec.bake", "10m", "\"10m\"", "an object"),
     Case("spec.stepps", "[]", "an unknown field", "perhaps steps"),
-    Case("spec.zzz", "1", "an unknown field", "one of analysis, deletionPolicy"),
+    Case("spec.zzz", "1", "an unknown field", "one of analysis, autopilot, bake, deletionPolicy"),
     Case("spec.steps", "[{weight: 10%}]", at: "spec.steps[0].weight", "\"10%\"", "a whole number"),
     Case("spec.steps", "[{weight: 1.5}]", at: "spec.steps[0].weight", "1.5", "a whole number"),
     Case(
@@ -136,6 +140,8 @@ import Testing
 
   static let steps: [Case] = [
     Case("spec.steps", "[]", "none", "at least 1"),
+    Case("spec.bake", "{for: soon}", at: "spec.bake.for", "\"soon\"", "a duration such as"),
+    Case("spec.bake", "{for: 0s}", at: "spec.bake.for", "0s", "1s to 720h"),
     Case("spec.steps", "[{}]", at: "spec.steps[0]", "nothing to do", "at least one of weight"),
     Case("spec.steps", "[{name: x}]", at: "spec.steps[0]", "nothing to do", "at least one of weight"),
     Case("spec.steps", "[{weight: 101}]", at: "spec.steps[0].weight", "101", "from 0 to 100"),
@@ -202,6 +208,9 @@ import Testing
     Case(
       "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, compare: {ratio: {min: \"0.5\"}}}]",
       at: "spec.analysis.slos[0].compare.ratio.min", "without a query", "only max"),
+    Case(
+      "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, compare: {margin: 150%}}]",
+      at: "spec.analysis.slos[0].compare.margin", "\"150%\"", "from 0% to 100%"),
     Case(
       "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, compare: {against: None, margin: 1%}}]",
       at: "spec.analysis.slos[0].compare.against", "None beside", "Stable"),

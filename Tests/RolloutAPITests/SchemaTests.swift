@@ -116,6 +116,8 @@ import Testing
       "spec.traffic.circuitBreaking.ejectionTime": .string(Defaults.breakerEjectionTime),
       "spec.traffic.circuitBreaking.maxEjected": .string(Defaults.breakerMaxEjected),
       "spec.steps[].sticky.cookie.maxAge": .string(Defaults.stickyMaxAge),
+      "spec.autopilot.maxDuration": .string(Defaults.maxDuration),
+      "spec.autopilot.startWeight": JSON(Defaults.startWeight),
       "spec.analysis": .emptyObject,
       "spec.analysis.slos[].compare.against": .string(Defaults.against.rawValue),
       "spec.analysis.slos[].mode": .string(Defaults.mode.rawValue),

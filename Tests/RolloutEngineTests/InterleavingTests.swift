@@ -24,8 +24,29 @@ struct InterleavingTests {
     var description: String { rawValue }
   }
 
-  func play(_ ending: Ending, crashAt crash: Int?) -> World {
-    var world = World()
+  /// A plan of steps, or one of an autopilot with a bake.
+  enum Pace: String, CaseIterable, CustomStringConvertible {
+    case steps, autopilot
+    var description: String { rawValue }
+
+    var plan: Plan {
+      switch self {
+      case .steps: .example()
+      case .autopilot: .example(autopilot: AutopilotSpec(riskBudget: 100, maxDuration: "10m"), bake: "20s")
+      }
+    }
+
+    /// The weights of a good run.
+    var weights: [Int] {
+      switch self {
+      case .steps: [0, 10, 50, 100, 0]
+      case .autopilot: [0, 1, 4, 16, 50, 100, 0]
+      }
+    }
+  }
+
+  func play(_ ending: Ending, _ pace: Pace, crashAt crash: Int?) -> World {
+    var world = World(plan: pace.plan)
     world.settle(turns: 6)
     world.cluster.apply(template: "v2")
     if ending == .rollback { world.failing = ["v2"] }
@@ -47,12 +68,13 @@ struct InterleavingTests {
     return world
   }
 
-  @Test("a crash after any effect ends in the same state as no crash", arguments: Ending.allCases)
-  func crashes(ending: Ending) {
-    let calm = play(ending, crashAt: nil)
+  @Test(
+    "a crash after any effect ends in the same state as no crash", arguments: Ending.allCases, Pace.allCases)
+  func crashes(ending: Ending, pace: Pace) {
+    let calm = play(ending, pace, crashAt: nil)
     #expect(calm.broken == [])
     for crash in 0..<60 {
-      let world = play(ending, crashAt: crash)
+      let world = play(ending, pace, crashAt: crash)
       #expect(world.broken == [], "crash after effect \(crash)")
       #expect(world.rollout.stable?.hash == calm.rollout.stable?.hash, "crash after effect \(crash)")
       #expect(world.rollout.situation == calm.rollout.situation, "crash after effect \(crash)")
@@ -65,9 +87,11 @@ struct InterleavingTests {
     }
   }
 
-  @Test("a leader that is lost between writing a step's weight and storing that it did is not undone by the next one")
-  func lostAfterRouting() {
-    var world = World()
+  @Test(
+    "a leader that is lost between writing a step's weight and storing that it did is not undone by the next one",
+    arguments: Pace.allCases)
+  func lostAfterRouting(pace: Pace) {
+    var world = World(plan: pace.plan)
     world.settle(turns: 6)
     world.cluster.apply(template: "v2")
     var weights: [Int] = []
@@ -83,14 +107,14 @@ struct InterleavingTests {
       let weight = world.cluster.target?.weight.value ?? 0
       if weight != weights.last { weights.append(weight) }
     }
-    #expect(losses == 2 && world.stage == .finished(.promoted))
-    #expect(weights == [0, 10, 50, 100, 0])
+    #expect(losses == pace.weights.count - 3 && world.stage == .finished(.promoted))
+    #expect(weights == pace.weights)
     #expect(world.broken == [])
   }
 
-  @Test("an abort at any moment before the point of no return is one reconcile", arguments: 0..<40)
-  func abortsAtOnce(turns: Int) {
-    var world = World()
+  @Test("an abort at any moment before the point of no return is one reconcile", arguments: 0..<40, Pace.allCases)
+  func abortsAtOnce(turns: Int, pace: Pace) {
+    var world = World(plan: pace.plan)
     world.settle(turns: 6)
     world.cluster.apply(template: "v2")
     world.settle(turns: turns)
@@ -103,10 +127,10 @@ struct InterleavingTests {
     #expect(world.broken == [])
   }
 
-  @Test("no interleaving of events, crashes and stale reads breaks an invariant", arguments: 0..<200)
-  func random(seed: Int) {
+  @Test("no interleaving of events, crashes and stale reads breaks an invariant", arguments: 0..<200, Pace.allCases)
+  func random(seed: Int, pace: Pace) {
     var generator = SeededGenerator(state: UInt64(seed))
-    var world = World()
+    var world = World(plan: pace.plan)
     world.settle(turns: 6)
     var past = world.observe()
     for _ in 0..<160 {
@@ -125,6 +149,9 @@ struct InterleavingTests {
     world.failing = []
     world.command = nil
     world.answers = true
+    world.isBlind = false
+    world.rate = 200
+    world.excess = 0
     world.settle(turns: 250)
     #expect(world.broken == [])
     switch world.rollout.situation {
@@ -175,6 +202,9 @@ struct InterleavingTests {
         let available = cluster.sets[name]?.available ?? 0
         cluster.sets[name]?.available = max(0, available - 1)
       }
+    case 7: world.isBlind.toggle()
+    case 8: world.rate = [20, 200, 2000].randomElement(using: &generator) ?? 200
+    case 9: world.excess = [0, 0.01, 0.5].randomElement(using: &generator) ?? 0
     default: break
     }
   }

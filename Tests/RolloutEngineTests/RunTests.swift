@@ -125,7 +125,7 @@ struct RunTests {
     "promotion can be aborted at every stage before the point of no return, and the Deployment owns stable again",
     arguments: PromotionStage.allCases.filter(\.isReversible))
   func abortDuring(stage: PromotionStage) {
-    var world = running(until: .promoting(stage))
+    var world = running(.example(bake: "20s"), until: .promoting(stage))
     world.command = PersonsCommand(action: .abort, requestedBy: "ann", sequence: 1)
     world.settle(until: { $0.stage?.isFinished == true })
     #expect(world.cluster.target == .stableOnly)
@@ -320,5 +320,26 @@ struct RunTests {
     world.bypassed = share
     world.settle(until: { $0.stage == .finished(.promoted) })
     #expect(world.stage == .finished(.promoted))
+  }
+
+  @Test("with atLeast a step ends as soon as every check passes, but not on requests of an earlier weight alone")
+  func endsEarly() {
+    let plan = Plan.example(steps: [StepSpec(weight: 10, analyze: AnalyzeSpec(for: "2m", atLeast: "10s"))])
+    var world = running(plan, until: .step(0, .analyzing))
+    let began = world.now
+    world.settle(until: { $0.stage != .step(0, .analyzing) })
+    #expect(world.now.timeIntervalSince(began) == 10)
+
+    var quiet = running(plan, until: .step(0, .verifying))
+    quiet.rate = 1
+    quiet.settle(until: { $0.stage == .step(0, .analyzing) })
+    let start = quiet.now
+    quiet.settle(until: { $0.stage != .step(0, .analyzing) })
+    #expect(quiet.now.timeIntervalSince(start) == 120, "12 requests are fewer than the 50 that a verdict needs")
+
+    var open = running(plan, until: .step(0, .verifying))
+    open.isOpen = true
+    open.settle(turns: 60)
+    #expect(open.stage == .step(0, .analyzing), "what is undecided holds beyond the time")
   }
 }

@@ -26,6 +26,15 @@ struct World {
   var mode = HoldView.Mode.admission
   /// The share of requests that reach the canary beside the route.
   var bypassed = 0.0
+  /// Requests per second, and the rate by which the canary really fails more often than stable.
+  var rate = 200.0
+  var excess = 0.0
+  /// No check has seen enough to pass.
+  var isOpen = false
+  /// Prometheus answers nothing any more, and the judge still says what it saw before.
+  var isBlind = false
+  private var ledger = HarmLedger()
+  private var harm: Harm?
   var broken: [String] = []
 
   init(plan: Plan = .example()) {
@@ -38,12 +47,13 @@ struct World {
   /// One reconcile. With `crashAfter` the process dies after so many effects and stores nothing.
   mutating func turn(crashAfter limit: Int? = nil, seen stale: Observation? = nil) {
     now += 5
+    serve(for: 5)
     let seen = stale ?? observe()
     let decision = RolloutEngine(plan: plan).decide(rollout: rollout, run: run, runPlan: plan, seen: seen, now: now)
     effects = decision.effects
     for (index, effect) in decision.effects.enumerated() {
       if let limit, index >= limit { return }
-      let place = decision.run.flatMap { RoutedBy($0, steps: plan.steps.count) }
+      let place = decision.run.flatMap { RoutedBy($0, steps: plan.stepLimit) }
       change {
         $0.place = place
         $0.carryOut(effect)
@@ -63,6 +73,7 @@ struct World {
     guard run?.stage.isFinished ?? true, let stable = rollout.stable, let replicas = cluster.deployment?.replicas else {
       return
     }
+    ledger = HarmLedger()
     runs.append(
       RunState(
         name: "\(name)-\(runs.count)", revision: revision, stable: stable, demand: replicas,
@@ -80,16 +91,35 @@ struct World {
     }
   }
 
+  private var share: Double { Double(cluster.target?.weight.value ?? 0) / 100 }
+
+  private mutating func serve(for seconds: Double) {
+    func counts(_ share: Double, _ errors: Double) -> Counts {
+      Counts(requests: rate * seconds * share, bad: rate * seconds * share * errors) ?? .zero
+    }
+    ledger.record(canary: counts(share, 0.001 + excess), stable: counts(1 - share, 0.001))
+    guard !isBlind else { return }
+    let known = ledger.excess(risk: 0.01)
+    harm = Harm(
+      harmed: ledger.harmed, excess: ledger.canary.requests > 0 ? max(0, known.upper) : 1, rate: rate,
+      isWorse: ledger.excess(risk: 0.0001).lower > 0, at: now)
+  }
+
+  /// What the canary has cost in truth.
+  var harmed: Double { ledger.harmed }
+
   private var measured: Measurements? {
     guard answers, let run else { return nil }
     let fails = failing.contains(run.revision) && run.trafficWrittenAt != nil
     let weight = Double(cluster.target?.weight.value ?? 0)
+    let verdict: Verdict = fails ? .fail : isBlind ? .unknown : isOpen ? .insufficient : .pass
     return Measurements(
       checks: plan.analysis.slos.map {
-        CheckReport(name: $0.name, verdict: fails ? .fail : .pass, message: fails ? "worse than stable" : "kept")
+        CheckReport(name: $0.name, verdict: verdict, message: fails ? "worse than stable" : "kept")
       },
       share: ObservedShare(canaryRequests: weight * 10, totalRequests: 1000, since: run.trafficWrittenAt ?? now),
-      bypass: BypassShare(requests: bypassed * 10_000, total: 10_000, noise: 50))
+      bypass: BypassShare(requests: bypassed * 10_000, total: 10_000, noise: 50),
+      requests: run.verifiedAt.map { now.timeIntervalSince($0) * rate * share } ?? 0, harm: harm)
   }
 
   /// A change of the cluster by anyone, checked.
@@ -122,11 +152,12 @@ extension Plan {
   static func example(
     steps: [StepSpec] = [
       StepSpec(weight: 10, analyze: AnalyzeSpec(for: "20s")), StepSpec(weight: 50, analyze: AnalyzeSpec(for: "20s")),
-    ], onUndecided: UndecidedAction? = nil
+    ], autopilot: AutopilotSpec? = nil, bake: String? = nil, onUndecided: UndecidedAction? = nil
   ) -> Plan {
     let spec = RolloutSpec(
       workloadRef: WorkloadReference(name: "web"), serviceRefs: [ServiceReference(name: "web", port: .int(80))],
-      traffic: TrafficSpec(istio: IstioSpec()), steps: steps,
+      traffic: TrafficSpec(istio: IstioSpec()), steps: autopilot == nil ? steps : nil, autopilot: autopilot,
+      bake: bake.map { BakeSpec(for: $0) },
       analysis: AnalysisSpec(
         slos: [SLOSpec(name: "errors", errorRate: ErrorRateSpec(max: "1%"))], deadline: "10m",
         onUndecided: onUndecided), scaleDownDelay: "10s")

@@ -34,8 +34,17 @@ struct DueLook: Sendable {
 /// A time during which the traffic was verified and stayed the same.
 struct TrafficSpan: Sendable, Equatable {
   var traffic: TrafficTarget
+  /// When it was begun to be brought about, before it was verified.
+  var began: Date
   var from: Date
   var until: Date
+
+  init(traffic: TrafficTarget, began: Date? = nil, from: Date, until: Date) {
+    self.traffic = traffic
+    self.began = began ?? from
+    self.from = from
+    self.until = until
+  }
 }
 
 /// Where reconcilers and the judge meet: the runs to be judged, and what was found. Neither ever waits for the other.

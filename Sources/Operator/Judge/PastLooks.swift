@@ -49,6 +49,15 @@ enum PastLooks {
   ) async throws -> RunJudge {
     var judge = RunJudge(plan: run.plan, scope: run.scope, metrics: run.metrics)
     let step = step(past, interval: run.plan.analysis.interval)
+    if let first = past.first, first.began < first.from, run.plan.autopilot != nil {
+      // What came between the first write and its verification harmed callers too, though no check counts it.
+      var look = LookAnswers()
+      for question in LookAnswers.Question.all(run.metrics) {
+        let values = try await ask(question, first.began...first.began, step)
+        look.answers[question] = .series(values[milliseconds(first.began)] ?? [])
+      }
+      judge.record(look, at: first.began, traffic: .stableOnly, writtenAt: nil, verifiedAt: nil)
+    }
     for span in past {
       for times in times(span, step: step) {
         guard let first = times.first, let last = times.last else { continue }

@@ -49,6 +49,8 @@ struct RunJudge: Sendable {
   private var objectives: [Objective]
   private var share = ShareWindow()
   private var bypass = BypassWindow()
+  private var harm: HarmWatch
+  private let hasAutopilot: Bool
   /// Of the newest look.
   private var stableIsDown = false
   /// When each question was last answered: what grew since then is what the next answer adds.
@@ -67,6 +69,8 @@ struct RunJudge: Sendable {
     var name: String
     var isDryRun: Bool
     var check: Check
+    /// Of each view, where the plan watches a canary that has all traffic.
+    var earlier: [EarlierStable] = []
   }
 
   /// The views in the order of ``MeshMetrics/views``.
@@ -80,9 +84,16 @@ struct RunJudge: Sendable {
     self.metrics = metrics
     names = plan.analysis.slos.map(\.name)
     budget = plan.analysis.falseAbortRisk.fraction
+    let shares = RiskShares(plan)
+    hasAutopilot = plan.autopilot != nil
+    let views = metrics?.views ?? []
+    harm = HarmWatch(views: views, risk: plan.analysis.falseAbortRisk.fraction * shares.autopilot)
     objectives = plan.analysis.slos.compactMap { slo in
-      Self.check(of: slo, plan.analysis, views: metrics?.views.count ?? 0)
-        .map { Objective(name: slo.name, isDryRun: slo.mode == .dryRun, check: $0) }
+      Self.check(of: slo, plan.analysis, shares, views: views.count).map {
+        Objective(
+          name: slo.name, isDryRun: slo.mode == .dryRun, check: $0,
+          earlier: Self.earlier(of: slo, plan.analysis, shares, views: views.count))
+      }
     }
     queries = QueryJudge(plan.analysis)
     questions = Dictionary(
@@ -91,13 +102,31 @@ struct RunJudge: Sendable {
       })
   }
 
-  private static func check(of slo: SLO, _ analysis: PlanAnalysis, views: Int) -> Check? {
-    func settings(limit: Double, _ comparison: SLO.Comparison?) -> CheckSettings {
-      let tolerance = comparison.map { comparison in
-        Tolerance(ratio: comparison.ratio.double, margin: comparison.margin?.fraction ?? limit / 4)
+  private static func tolerance(_ comparison: SLO.Comparison?, limit: Double) -> Tolerance? {
+    comparison.map { Tolerance(ratio: $0.ratio.double, margin: $0.margin?.fraction ?? limit / 4) }
+  }
+
+  /// What judges the canary by stable's earlier rate, for each view; none where the objective does not compare.
+  private static func earlier(
+    of slo: SLO, _ analysis: PlanAnalysis, _ shares: RiskShares, views: Int
+  ) -> [EarlierStable] {
+    let tolerance: Tolerance? =
+      switch slo.objective {
+      case .errorRate(let max, let comparison): Self.tolerance(comparison, limit: max.fraction)
+      case .latency(let quantile, _, let comparison): Self.tolerance(comparison, limit: 1 - quantile.fraction)
+      case .query: nil
       }
-      return CheckSettings(
-        name: slo.name, tolerance: tolerance, risk: analysis.riskPerCheck,
+    guard let tolerance, shares.bake > 0 else { return [] }
+    let risk = analysis.riskPerCheck * shares.bake / Double(max(1, views))
+    return (0..<views).map { _ in EarlierStable(tolerance: tolerance, risk: risk) }
+  }
+
+  private static func check(
+    of slo: SLO, _ analysis: PlanAnalysis, _ shares: RiskShares, views: Int
+  ) -> Check? {
+    func settings(limit: Double, _ comparison: SLO.Comparison?) -> CheckSettings {
+      CheckSettings(
+        name: slo.name, tolerance: tolerance(comparison, limit: limit), risk: analysis.riskPerCheck * shares.checks,
         minimumRequests: Double(analysis.minRequests))
     }
     switch slo.objective {
@@ -134,6 +163,11 @@ struct RunJudge: Sendable {
     share.record(
       increases[LookAnswers.Question(view: .caller, kind: .requests)], at: now, weight: traffic.weight.value,
       writtenAt: writtenAt)
+    for view in metrics?.views ?? [] {
+      harm.record(
+        view, increases[LookAnswers.Question(view: view, kind: .requests)], at: now, writtenAt: writtenAt,
+        verifiedAt: verifiedAt)
+    }
     // What began before the traffic was verified is discarded, also where an answer in between failed. A canary that
     // nothing reaches is not judged: stable's numbers alone say nothing of it.
     if let verifiedAt, traffic.reachesCanary {
@@ -170,7 +204,8 @@ struct RunJudge: Sendable {
     let reports = objectives.map(report) + queries.reports
     latest = Measurements(
       checks: names.compactMap { name in reports.first { $0.name == name } }, share: share.observed,
-      baseline: mesh == .present ? queries.baseline : mesh, bypass: bypass.share)
+      baseline: mesh == .present ? queries.baseline : mesh, bypass: bypass.share, requests: harm.requests,
+      harm: hasAutopilot ? harm.harm : nil)
   }
 
   // MARK: - Counting
@@ -205,17 +240,25 @@ struct RunJudge: Sendable {
         switch objectives[index].check {
         case .errors(var check):
           guard let found = increases[LookAnswers.Question(view: view, kind: .requests)] else { continue }
-          check.record(
-            place, canary: counts(found, .canary, view, traffic), stable: counts(found, .stable, view, traffic))
+          let (canary, stable) = (counts(found, .canary, view, traffic), counts(found, .stable, view, traffic))
+          check.record(place, canary: canary, stable: stable)
           objectives[index].check = .errors(check)
+          compare(index, place, canary.value, stable.value)
         case .latency(var check):
           guard let found = increases[LookAnswers.Question(view: view, kind: .latency)] else { continue }
-          check.record(
-            place, canary: histogram(found, .canary, view, traffic), stable: histogram(found, .stable, view, traffic))
+          let (canary, stable) = (histogram(found, .canary, view, traffic), histogram(found, .stable, view, traffic))
+          check.record(place, canary: canary, stable: stable)
           objectives[index].check = .latency(check)
+          let limit = check.views[place].max
+          compare(index, place, canary.value?.slower(thanAtLeast: limit), stable.value?.slower(thanAtLeast: limit))
         }
       }
     }
+  }
+
+  private mutating func compare(_ index: Int, _ place: Int, _ canary: Counts?, _ stable: Counts?) {
+    guard let canary, let stable, objectives[index].earlier.indices.contains(place) else { return }
+    objectives[index].earlier[place].record(canary: canary, stable: stable)
   }
 
   /// Whether a track gets requests that this view counts; callers do not count copies.
@@ -267,17 +310,27 @@ struct RunJudge: Sendable {
   // MARK: - Reporting
 
   private func report(_ objective: Objective) -> CheckReport {
-    let found: (Int, Judgement)?
+    var found: (Int, Judgement)?
     let kind: LookAnswers.Question.Kind
+    // A canary that is worse than stable was fails, whatever its limit says.
+    let worse = objective.earlier.firstIndex(where: \.isWorse)
     switch objective.check {
-    case .errors(let check): (found, kind) = (check.judgement(), .requests)
-    case .latency(let check): (found, kind) = (check.judgement(), .latency)
+    case .errors(let check):
+      (found, kind) = (worse.map { ($0, check.views[$0].judgement(window: nil, queries: [])) }, .requests)
+      found = found ?? check.judgement()
+    case .latency(let check):
+      (found, kind) = (worse.map { ($0, check.views[$0].judgement(window: nil, queries: [])) }, .latency)
+      found = found ?? check.judgement()
     }
     guard let metrics, let (place, found) = found else {
       return CheckReport(name: objective.name, verdict: .unknown, message: "nothing is measured")
     }
     let view = metrics.views[place]
     var judgement = found
+    if worse != nil { judgement.finding = .worseThanStable }
+    if objective.earlier.indices.contains(place), let note = objective.earlier[place].note {
+      judgement.evidence.notes.append(note)
+    }
     judgement.evidence.window = watched.map { $0.upperBound.timeIntervalSince($0.lowerBound) }
     judgement.evidence.queries = [questions[LookAnswers.Question(view: view, kind: kind)]].compactMap { $0 }
     judgement.evidence.budget = objective.isDryRun ? nil : budget
@@ -353,5 +406,25 @@ private struct ShareWindow: Sendable {
       canary = 0
       total = 0
     }
+  }
+}
+
+/// How the probability of a false abort is divided among the ways in which a run is judged: most of it has the checks.
+private struct RiskShares {
+  let bake: Double
+  let autopilot: Double
+
+  init(_ plan: Plan) {
+    bake = plan.bake == nil ? 0 : 0.25
+    autopilot = plan.autopilot == nil ? 0 : 0.25
+  }
+
+  var checks: Double { 1 - bake - autopilot }
+}
+
+extension LatencyHistogram {
+  /// The requests slower than the first boundary at or above a limit; none of a histogram without requests.
+  fileprivate func slower(thanAtLeast limit: Double) -> Counts? {
+    total == 0 ? .zero : boundaries.first { $0 >= limit }.flatMap { slower(than: $0) }
   }
 }

@@ -87,7 +87,7 @@ enum RolloutRecord {
     }
     status.currentRun = run.name
     status.canary = revision(run.revision, set: run.set, around)
-    status.step = run.stage.stepIndex.map { "\($0 + 1)/\(around.plan?.steps.count ?? 0)" }
+    status.step = run.stage.stepIndex.flatMap { around.plan?.progress($0) }
   }
 
   private static func revision(_ hash: String, set name: String?, _ around: Surroundings) -> RevisionStatus {

@@ -22,6 +22,7 @@ enum RunRecord {
     state.verifiedAt = status?.trafficVerifiedAt?.date
     state.commandMessage = status?.commandMessage
     state.acceptsBypass = status?.acceptsBypass ?? false
+    state.flight = status?.autopilot.map(flight)
     return state
   }
 
@@ -72,6 +73,30 @@ enum RunRecord {
     return AbortStatus(kind: kind, message: cause.message)
   }
 
+  private static func flight(_ status: AutopilotStatus) -> Flight {
+    func number(_ text: String?) -> Double? { text.flatMap { DecimalString($0)?.double } }
+    var flight = Flight(since: status.since.date)
+    flight.weights = status.weights.map { Weight($0) ?? .none }
+    flight.reason = status.reason
+    flight.forgiven = number(status.forgiven) ?? 0
+    flight.accepted = status.accepted.flatMap { Weight($0) }
+    if let harmed = number(status.harmed), let excess = number(status.excess), let rate = number(status.rate),
+      let at = status.measuredAt
+    {
+      flight.harm = Harm(harmed: harmed, excess: excess, rate: rate, isWorse: status.isWorse ?? false, at: at.date)
+    }
+    return flight
+  }
+
+  private static func record(_ flight: Flight) -> AutopilotStatus {
+    func text(_ number: Double?) -> String? { number.flatMap { DecimalString(min($0, 1e14))?.description } }
+    return AutopilotStatus(
+      since: MicroTime(flight.since), weights: flight.weights.map(\.value), reason: flight.reason,
+      harmed: text(flight.harm?.harmed), excess: text(flight.harm?.excess), rate: text(flight.harm?.rate),
+      isWorse: flight.harm?.isWorse == true ? true : nil, measuredAt: flight.harm.map { MicroTime($0.at) },
+      forgiven: flight.forgiven > 0 ? text(flight.forgiven) : nil, accepted: flight.accepted?.value)
+  }
+
   private static func pause(_ status: PauseStatus) -> RunState.Pause? {
     switch status.kind {
     case .plan: .plan
@@ -103,10 +128,10 @@ enum RunRecord {
   ) -> RolloutRunStatus {
     var status = run.status ?? RolloutRunStatus()
     status.observedGeneration = run.metadata.generation
-    status.steps = plan.steps.count
+    status.steps = plan.autopilot == nil ? plan.steps.count : nil
     status.startedAt = status.startedAt ?? Timestamp(now)
     describe(state.stage, isPaused: state.pause != nil, in: &status)
-    status.progress = state.stage.stepIndex.map { "\($0 + 1)/\(plan.steps.count)" } ?? status.progress
+    status.progress = state.stage.stepIndex.map(plan.progress) ?? status.progress
     status.stageSince = MicroTime(state.since)
     if let set = state.set { status.canary = RunRevision(hash: canaryHash ?? state.revision, replicaSet: set) }
     status.traffic = traffic?.spec
@@ -116,6 +141,7 @@ enum RunRecord {
     status.pause = state.pause.map(record)
     status.commandSequence = state.commandSequence == 0 ? nil : state.commandSequence
     status.commandMessage = state.commandMessage
+    status.autopilot = state.flight.map(record)
     status.acceptsBypass = state.acceptsBypass ? true : nil
     if !state.stage.isFinished { status.message = message(situation) ?? status.message }
     if !checks.isEmpty { status.checks = checks }
@@ -161,6 +187,11 @@ enum RunRecord {
     case .waiting, .idle, .stalled: nil
     }
   }
+}
+
+extension Plan {
+  /// `2/5`; of an autopilot, which does not know how many there will be, `2`.
+  func progress(_ index: Int) -> String { autopilot == nil ? "\(index + 1)/\(steps.count)" : "\(index + 1)" }
 }
 
 extension CheckRecord {

@@ -88,7 +88,8 @@ enum StatusNews: Equatable {
 
   /// What of a run is found again after a crash: the traffic tells how far it was, and its share is measured anew.
   private static let runs = [
-    "checks", "message", "observedGeneration", "progress", "shortSince", "stage", "stageSince", "step", "timeline",
+    "autopilot", "checks", "message", "observedGeneration", "progress", "shortSince", "stage", "stageSince", "step",
+    "timeline",
     "traffic", "trafficVerifiedAt", "trafficWrittenAt",
   ]
   private static let rollouts = ["message", "replicas", "step"]
@@ -125,6 +126,9 @@ enum StatusNews: Equatable {
       news[path: [track, "pods"]] = nil
     }
     if let share = news[path: ["bypass", "share"]] { news[path: ["bypass", "share"]] = .bool(!share.isNull) }
+    for number in ["harmed", "excess", "rate", "measuredAt"] where news["autopilot"]?.object != nil {
+      news[path: ["autopilot", number]] = nil
+    }
     if let checks = news["checks"]?.array {
       news["checks"] = .array(checks.map { ["name": $0["name"] ?? .null, "verdict": $0["verdict"] ?? .null] })
     }

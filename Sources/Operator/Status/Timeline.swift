@@ -36,13 +36,17 @@ enum Timeline {
         timeline[last].verifiedAt = verified
       }
       if let chapter, chapter.kind == timeline[last].kind, chapter.step == timeline[last].step { return timeline }
-      close(&timeline[last], before: before, after: after, checks: checks, now: now)
+      close(&timeline[last], before: before, after: after, plan: plan, checks: checks, now: now)
     }
     guard let chapter else { return timeline }
     var record = StepRecord(kind: chapter.kind, step: chapter.step, startedAt: MicroTime(now))
-    if let step = chapter.step, plan.steps.indices.contains(step - 1) {
-      record.name = plan.steps[step - 1].name
-      record.title = plan.steps[step - 1].description
+    if let index = chapter.step.map({ $0 - 1 }), let step = plan.step(index, of: after) {
+      record.name = step.name
+      record.title = step.description
+      if plan.autopilot != nil {
+        record.weight = step.traffic.weight.value
+        record.message = after.flight?.reason
+      }
     }
     if case .aborting(_, let cause) = after.stage { record.message = cause.message }
     return timeline + [record]
@@ -59,8 +63,13 @@ enum Timeline {
       let traffic: TrafficTarget
       switch record.kind {
       case .step:
-        guard let step = record.step, plan.steps.indices.contains(step - 1) else { continue }
-        traffic = plan.steps[step - 1].traffic
+        if plan.autopilot != nil {
+          guard let weight = record.weight.flatMap(Weight.init) else { continue }
+          traffic = TrafficTarget(weight: weight)
+        } else {
+          guard let step = record.step, plan.steps.indices.contains(step - 1) else { continue }
+          traffic = plan.steps[step - 1].traffic
+        }
       case .promotion: traffic = .allToCanary
       case .start, .abort: continue
       }
@@ -71,26 +80,39 @@ enum Timeline {
       if let last = spans.indices.last, spans[last].traffic == traffic, record.verifiedAt == nil {
         spans[last].until = until
       } else {
-        spans.append(TrafficSpan(traffic: traffic, from: from.date, until: until))
+        spans.append(TrafficSpan(traffic: traffic, began: record.startedAt?.date, from: from.date, until: until))
       }
     }
     return spans
   }
 
   private static func close(
-    _ record: inout StepRecord, before: RunState?, after: RunState, checks: [CheckRecord], now: Date
+    _ record: inout StepRecord, before: RunState?, after: RunState, plan: Plan, checks: [CheckRecord], now: Date
   ) {
     record.finishedAt = MicroTime(now)
     if record.kind == .step, !checks.isEmpty { record.checks = checks }
     record.outcome = .passed
+    if record.kind == .promotion, !checks.isEmpty, plan.bake != nil { record.checks = checks }
     switch after.stage {
     case .aborting(_, .failedCheck), .aborting(_, .notAvailable), .aborting(_, .undecided): record.outcome = .failed
     case .aborting: record.outcome = .cut
     default: break
     }
+    if let before, let note = early(before, after, plan, now) { record.message = note }
     if record.outcome == .passed, let before, after.commandSequence > before.commandSequence, record.kind == .step {
       record.outcome = .skipped
       record.message = after.commandMessage
     }
+  }
+
+  /// That a step's analysis ended before its whole time, since every check had passed.
+  private static func early(_ before: RunState, _ after: RunState, _ plan: Plan, _ now: Date) -> String? {
+    guard case .step(let index, .analyzing) = before.stage, plan.steps.indices.contains(index),
+      let analyze = plan.steps[index].analyze, after.commandSequence == before.commandSequence
+    else { return nil }
+    if case .aborting = after.stage { return nil }
+    let took = Duration.seconds(now.timeIntervalSince(before.since).rounded(.down))
+    guard took < analyze.duration else { return nil }
+    return "every check had passed after \(took.text), so it did not take the whole \(analyze.duration.text)"
   }
 }

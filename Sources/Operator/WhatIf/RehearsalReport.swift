@@ -76,12 +76,15 @@ public struct RehearsalReport: Codable, Sendable, Hashable {
   /// What limits the trust in it.
   public var cautions: [String] = []
 
-  private let plan: [Step]
+  /// When the canary had all traffic and the plan's bake began, in seconds.
+  public internal(set) var baked: Double?
+
+  private let plan: Plan?
   private let latencyLimit: Double?
   private var isOver = false
 
   private enum CodingKeys: String, CodingKey {
-    case outcome, reason, ended, watched, checks, steps, findings, stable, canary, points, notes, cautions
+    case outcome, reason, ended, watched, checks, steps, baked, findings, stable, canary, points, notes, cautions
   }
 
   /// Of the requests that failed on the canary, those that would not have failed on stable, as its rate has it.
@@ -91,9 +94,7 @@ public struct RehearsalReport: Codable, Sendable, Hashable {
 
   init(_ plan: Plan) {
     checks = plan.analysis.slos.map(\.name)
-    self.plan = plan.steps.enumerated().map { index, step in
-      Step(step: index + 1, name: step.name, title: step.description, began: 0)
-    }
+    self.plan = plan
     latencyLimit =
       plan.analysis.slos.compactMap { slo in
         if case .latency(_, let max, _) = slo.objective { max / .milliseconds(1) } else { nil }
@@ -114,7 +115,8 @@ public struct RehearsalReport: Codable, Sendable, Hashable {
     points = try container.decode([Point].self, forKey: .points)
     notes = try container.decode([Note].self, forKey: .notes)
     cautions = try container.decode([String].self, forKey: .cautions)
-    plan = []
+    baked = try container.decodeIfPresent(Double.self, forKey: .baked)
+    plan = nil
     latencyLimit = nil
   }
 
@@ -127,16 +129,17 @@ public struct RehearsalReport: Codable, Sendable, Hashable {
   }
 
   mutating func follow(from before: RunState, to after: RunState, checks: [CheckReport], at time: Double) {
-    if let index = after.stage.stepIndex, plan.indices.contains(index), steps.last?.step != index + 1 {
+    if let index = after.stage.stepIndex, let own = plan?.step(index, of: after), steps.last?.step != index + 1 {
       close(at: time)
-      var step = plan[index]
-      step.began = time
+      let step = Step(step: index + 1, name: own.name, title: own.description, began: time)
       steps.append(step)
     }
     if after.verifiedAt != nil, before.verifiedAt == nil, let last = steps.indices.last, steps[last].ended == nil {
       steps[last].verified = time
     }
-    if case .promoting = after.stage { close(at: time) }
+    // An autopilot that gets pods for all traffic may still go back to its step.
+    if case .promoting(let stage) = after.stage, stage != .scaling || before.stage != after.stage { close(at: time) }
+    if case .promoting(.baking) = after.stage, baked == nil { baked = time }
     if case .aborting(_, let cause) = after.stage, !isOver {
       close(at: time)
       isOver = true

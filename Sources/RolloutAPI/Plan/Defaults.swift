@@ -12,6 +12,8 @@ public enum Defaults {
   public static let fastUndoWithin = "24h"
   public static let runHistoryLimit = 10
   public static let deletionPolicy = DeletionPolicy.orphan
+  public static let maxDuration = "1h"
+  public static let startWeight = 5
   public static let deadline = "1h"
   public static let interval = "10s"
   public static let onUndecided = UndecidedAction.pause

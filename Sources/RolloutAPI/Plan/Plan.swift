@@ -14,7 +14,12 @@ public struct Plan: Sendable, Hashable {
   public let policy: TrafficPolicy
   /// The largest share of requests that may reach the canary beside the routing object.
   public let maxBypass: Percent
+  /// None with an ``autopilot``.
   public let steps: [PlanStep]
+  /// Makes the steps one at a time, from what was measured.
+  public let autopilot: Autopilot?
+  /// How long a canary that has all traffic is watched before the old pods may go.
+  public let bake: Duration?
   public let analysis: PlanAnalysis
   public let hold: HoldMode
   public let settle: Duration
@@ -36,6 +41,15 @@ public struct Plan: Sendable, Hashable {
     /// 0 for none.
     public let revisions: Int
     public let within: Duration
+  }
+
+  /// How far evidence may raise the weight.
+  public struct Autopilot: Sendable, Hashable {
+    /// Requests that may fail on the canary and would not have failed on stable; at least 1.
+    public let riskBudget: Int
+    public let maxDuration: Duration
+    /// Above 0.
+    public let startWeight: Weight
   }
 
   public var workloadKey: ObjectKey { ObjectKey(namespace: namespace, name: workload) }
@@ -81,6 +95,12 @@ public struct PlanStep: Sendable, Hashable {
     /// Waits for a person.
     case indefinite
     case duration(Duration)
+  }
+
+  /// A step of the autopilot: this weight, for as long as the evidence says.
+  public static func autopilot(_ weight: Weight) -> PlanStep {
+    PlanStep(
+      name: nil, traffic: TrafficTarget(weight: weight), setsTraffic: true, scale: nil, analyze: nil, pause: nil)
   }
 
   /// The name in parentheses after a space, to follow the number of a step; empty where it has none.

@@ -23,9 +23,12 @@ extension Plan {
     let policy = reader.policy(spec.traffic)
     let maxBypass = reader.percent(
       spec.traffic.maxBypass ?? Defaults.maxBypass, "spec.traffic.maxBypass", in: .zero ... .all)
-    let steps = reader.steps(spec.steps, provider)
+    reader.exactlyOne([("steps", spec.steps != nil), ("autopilot", spec.autopilot != nil)], "spec")
+    let steps = spec.steps.map { reader.steps($0, provider) } ?? []
+    let autopilot = spec.autopilot.map { reader.autopilot($0, provider) }
+    let bake = spec.bake.map { reader.bake($0) }
     let analysis = reader.analysis(spec.analysis ?? AnalysisSpec(), templates)
-    reader.checksExist(steps, analysis)
+    reader.checksExist(steps, autopilot, bake, analysis)
     let settle = reader.duration(spec.settle, or: Defaults.settle, "spec.settle", in: .zero ... .seconds(600))
     let delay = reader.duration(
       spec.scaleDownDelay, or: Defaults.scaleDownDelay, "spec.scaleDownDelay", in: .zero ... .seconds(86_400))
@@ -48,6 +51,8 @@ extension Plan {
     self.policy = policy
     self.maxBypass = maxBypass
     self.steps = steps
+    self.autopilot = autopilot
+    self.bake = bake
     self.analysis = analysis
     self.hold = spec.hold ?? Defaults.hold
     self.settle = settle

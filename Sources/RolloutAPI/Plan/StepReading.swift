@@ -101,14 +101,18 @@ extension PlanReader {
   }
 
   /// A step that judges by nothing would let everything pass.
-  mutating func checksExist(_ steps: [PlanStep], _ analysis: PlanAnalysis) {
+  mutating func checksExist(
+    _ steps: [PlanStep], _ autopilot: Plan.Autopilot?, _ bake: Duration?, _ analysis: PlanAnalysis
+  ) {
     // With a problem in the SLOs themselves that one is enough.
     guard analysis.binding.isEmpty, !problems.contains(where: { $0.field.hasPrefix("spec.analysis") }) else { return }
+    let found = analysis.slos.isEmpty ? "no SLO to judge by" : "only SLOs with mode DryRun, which decide nothing"
+    let wanted = "at least one in spec.analysis.slos or spec.analysis.templates"
     for (index, step) in steps.enumerated() where step.analyze != nil {
       report(
-        "spec.steps[\(index)].analyze",
-        found: analysis.slos.isEmpty ? "no SLO to judge by" : "only SLOs with mode DryRun, which decide nothing",
-        wanted: "at least one in spec.analysis.slos or spec.analysis.templates, or pause with a duration instead")
+        "spec.steps[\(index)].analyze", found: found, wanted: "\(wanted), or pause with a duration instead")
     }
+    if autopilot != nil { report("spec.autopilot", found: found, wanted: wanted) }
+    if bake != nil { report("spec.bake", found: found, wanted: "\(wanted), or scaleDownDelay instead") }
   }
 }

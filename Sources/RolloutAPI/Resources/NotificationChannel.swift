@@ -54,6 +54,7 @@ public enum NotificationEvent: String, Codable, Sendable, Hashable, CaseIterable
   case step = "Step"
   case paused = "Paused"
   case resumed = "Resumed"
+  case baking = "Baking"
   case promoted = "Promoted"
   case aborted = "Aborted"
   case superseded = "Superseded"

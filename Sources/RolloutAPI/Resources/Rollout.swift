@@ -22,8 +22,12 @@ public struct RolloutSpec: Codable, Sendable, Hashable {
   /// The Services that callers use.
   public var serviceRefs: [ServiceReference]
   public var traffic: TrafficSpec
-  /// At least one; after the last the run promotes.
-  public var steps: [StepSpec]
+  /// At least one; after the last the run promotes. Either these or ``autopilot``.
+  public var steps: [StepSpec]?
+  /// The next weight follows from what was measured, instead of from ``steps``.
+  public var autopilot: AutopilotSpec?
+  /// How long a canary that has all traffic is watched before the old pods may go; not at all where absent.
+  public var bake: BakeSpec?
   public var analysis: AnalysisSpec?
   public var notify: [NotifySpec]?
   /// How the Deployment is kept from rolling by itself.
@@ -40,8 +44,9 @@ public struct RolloutSpec: Codable, Sendable, Hashable {
   public var deletionPolicy: DeletionPolicy?
 
   public init(
-    workloadRef: WorkloadReference, serviceRefs: [ServiceReference], traffic: TrafficSpec, steps: [StepSpec],
-    analysis: AnalysisSpec? = nil, notify: [NotifySpec]? = nil, hold: HoldMode? = nil, settle: String? = nil,
+    workloadRef: WorkloadReference, serviceRefs: [ServiceReference], traffic: TrafficSpec,
+    steps: [StepSpec]? = nil, autopilot: AutopilotSpec? = nil, bake: BakeSpec? = nil, analysis: AnalysisSpec? = nil,
+    notify: [NotifySpec]? = nil, hold: HoldMode? = nil, settle: String? = nil,
     scaleDownDelay: String? = nil, fastUndo: FastUndoSpec? = nil, runHistoryLimit: Int? = nil,
     deletionPolicy: DeletionPolicy? = nil
   ) {
@@ -49,6 +54,8 @@ public struct RolloutSpec: Codable, Sendable, Hashable {
     self.serviceRefs = serviceRefs
     self.traffic = traffic
     self.steps = steps
+    self.autopilot = autopilot
+    self.bake = bake
     self.analysis = analysis
     self.notify = notify
     self.hold = hold

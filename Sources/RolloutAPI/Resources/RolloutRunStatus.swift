@@ -34,6 +34,8 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
   public var commandSequence: Int?
   /// What became of it.
   public var commandMessage: String?
+  /// How far the autopilot has come; only of plans that have one.
+  public var autopilot: AutopilotStatus?
   /// A person let the run go on although requests bypass the route.
   public var acceptsBypass: Bool?
   /// The newest verdicts of the step under way.
@@ -49,7 +51,8 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
     trafficWrittenAt: MicroTime? = nil, trafficVerifiedAt: MicroTime? = nil, analysisStartedAt: MicroTime? = nil,
     shortSince: MicroTime? = nil, pause: PauseStatus? = nil, cause: AbortStatus? = nil, reason: String? = nil,
     message: String? = nil, commandSequence: Int? = nil, commandMessage: String? = nil,
-    acceptsBypass: Bool? = nil, checks: [CheckRecord]? = nil, timeline: [StepRecord]? = nil,
+    autopilot: AutopilotStatus? = nil, acceptsBypass: Bool? = nil, checks: [CheckRecord]? = nil,
+    timeline: [StepRecord]? = nil,
     conditions: [Condition]? = nil
   ) {
     self.observedGeneration = observedGeneration
@@ -73,6 +76,7 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
     self.message = message
     self.commandSequence = commandSequence
     self.commandMessage = commandMessage
+    self.autopilot = autopilot
     self.acceptsBypass = acceptsBypass
     self.checks = checks
     self.timeline = timeline
@@ -104,6 +108,47 @@ public enum RunPhase: String, Codable, Sendable, Hashable, CaseIterable {
 extension RolloutRun {
   /// It has not ended.
   public var isUnderWay: Bool { status?.phase?.isFinished != true }
+}
+
+/// How far an autopilot has come. Numbers are decimal texts.
+public struct AutopilotStatus: Codable, Sendable, Hashable {
+  /// Since when `maxDuration` counts.
+  public var since: MicroTime
+  /// Of its steps, the newest last.
+  public var weights: [Int]
+  /// Why the newest weight, or why no other one.
+  public var reason: String?
+  /// Requests that failed on the canary and would not have failed on stable, so far.
+  public var harmed: String?
+  /// The largest rate by which the canary may still fail more often than stable, 0 to 1.
+  public var excess: String?
+  /// Requests per second of both tracks.
+  public var rate: String?
+  /// The canary fails more often than stable beyond doubt.
+  public var isWorse: Bool?
+  /// Until when was counted.
+  public var measuredAt: MicroTime?
+  /// Of ``harmed``, what a person's word has taken off the budget.
+  public var forgiven: String?
+  /// The largest weight that a person raised it to, without evidence.
+  public var accepted: Int?
+
+  public init(
+    since: MicroTime, weights: [Int], reason: String? = nil, harmed: String? = nil, excess: String? = nil,
+    rate: String? = nil, isWorse: Bool? = nil, measuredAt: MicroTime? = nil, forgiven: String? = nil,
+    accepted: Int? = nil
+  ) {
+    self.since = since
+    self.weights = weights
+    self.reason = reason
+    self.harmed = harmed
+    self.excess = excess
+    self.rate = rate
+    self.isWorse = isWorse
+    self.measuredAt = measuredAt
+    self.forgiven = forgiven
+    self.accepted = accepted
+  }
 }
 
 /// Why a run does not go on by itself.
@@ -194,12 +239,14 @@ public struct StepRecord: Codable, Sendable, Hashable {
   /// Absent while under way.
   public var outcome: Outcome?
   public var message: String?
+  /// Percent of requests routed to the canary, of a step of the autopilot.
+  public var weight: Int?
   public var checks: [CheckRecord]?
 
   public init(
     kind: Kind, step: Int? = nil, name: String? = nil, title: String? = nil, startedAt: MicroTime? = nil,
     verifiedAt: MicroTime? = nil, finishedAt: MicroTime? = nil, outcome: Outcome? = nil, message: String? = nil,
-    checks: [CheckRecord]? = nil
+    weight: Int? = nil, checks: [CheckRecord]? = nil
   ) {
     self.kind = kind
     self.step = step
@@ -210,6 +257,7 @@ public struct StepRecord: Codable, Sendable, Hashable {
     self.finishedAt = finishedAt
     self.outcome = outcome
     self.message = message
+    self.weight = weight
     self.checks = checks
   }
 }

@@ -76,6 +76,8 @@ extension RolloutRunStatus {
     copy.reason = reason?.cut(to: StatusBounds.reason)
     copy.message = message?.cut(to: StatusBounds.message)
     copy.commandMessage = commandMessage?.cut(to: StatusBounds.message)
+    copy.autopilot?.reason = autopilot?.reason?.cut(to: StatusBounds.message)
+    copy.autopilot?.weights = autopilot.map { Array($0.weights.suffix(StatusBounds.timeline)) } ?? []
     copy.pause?.message = pause?.message?.cut(to: StatusBounds.message)
     copy.cause?.message = cause?.message?.cut(to: StatusBounds.message)
     copy.checks = checks?.bounded()

@@ -42,6 +42,8 @@ struct Release {
     var copy = spec
     copy.analysis = nil
     copy.steps = [StepSpec(pause: PauseSpec())]
+    copy.autopilot = nil
+    copy.bake = nil
     copy.notify = nil
     return copy
   }

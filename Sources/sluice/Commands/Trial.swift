@@ -24,7 +24,7 @@ struct Trial {
       return Output.print(RehearsalPanel.lines(report, plan: plan, title: title))
     }
     let reports = seeds.map { make($0, settings).result() }
-    let summary = TrialSummary(reports, seed: options.seed)
+    let summary = TrialSummary(reports, seed: options.seed, budget: plan.autopilot?.riskBudget)
     if let output = options.output {
       return Output.print([try Output.text([try JSON(encoding: summary)], as: output)])
     }
@@ -74,10 +74,13 @@ struct TrialSummary: Codable, Sendable, Equatable {
   var runs: Int
   var seed: UInt64
   var groups: [Group]
+  /// Runs of an autopilot that harmed more requests than its budget.
+  var overBudget: Int
 
-  init(_ reports: [RehearsalReport], seed: UInt64) {
+  init(_ reports: [RehearsalReport], seed: UInt64, budget: Int? = nil) {
     runs = reports.count
     self.seed = seed
+    overBudget = budget.map { budget in reports.filter { $0.harmed > Double(budget) }.count } ?? 0
     let outcomes: [RehearsalReport.Outcome] = [.promoted, .aborted, .paused, .unfinished]
     groups = outcomes.compactMap { outcome -> Group? in
       let own = reports.filter { $0.outcome == outcome }
@@ -90,7 +93,10 @@ struct TrialSummary: Codable, Sendable, Equatable {
   }
 
   func lines(plan: Plan, title: String) -> [String] {
-    var lines = ["\(plan.name): \(title)", "\(runs) runs, seeds \(seed) to \(seed &+ UInt64(runs) - 1)", ""]
+    var lines = [
+      "\(plan.name): \(RehearsalPanel.pace(plan)), \(title)",
+      "\(runs) runs, seeds \(seed) to \(seed &+ UInt64(runs) - 1)", "",
+    ]
     func spread(_ spread: Spread?, _ text: (Double) -> String) -> String {
       spread.map { "\(text($0.median)), \(text($0.of95)), \(text($0.largest))" } ?? ""
     }
@@ -102,6 +108,11 @@ struct TrialSummary: Codable, Sendable, Equatable {
     }
     lines += Table(header: ["outcome", "runs", "share", "ended after", "failed more", "slow more"], rows: rows).lines
     lines += ["", "each with its median, the value that 95 % do not exceed, and the largest"]
+    if let budget = plan.autopilot?.riskBudget {
+      let kept = runs - overBudget
+      lines.append(
+        "riskBudget \(budget) was kept in \(kept) of \(runs) runs, counted until each was promoted or aborted")
+    }
     for group in groups where group.outcome != .promoted {
       for (reason, count) in group.reasons.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }).prefix(5) {
         lines.append("\(group.outcome.rawValue) \(count)x: \(reason)")

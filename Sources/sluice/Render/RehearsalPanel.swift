@@ -20,19 +20,25 @@ enum Readable {
 enum RehearsalPanel {
   /// - Parameter width: of the chart, in characters.
   static func lines(_ report: RehearsalReport, plan: Plan, title: String, width: Int = 60) -> [String] {
-    let count = plan.steps.count
-    var lines = ["\(plan.name): \(count) \(count == 1 ? "step" : "steps"), \(title)", ""]
+    var lines = ["\(plan.name): \(pace(plan)), \(title)", ""]
     lines += chart(report, width: width).map { "  " + $0 }
     lines += [""] + outcome(report, plan: plan) + [""]
     lines += Table(header: ["step", "what", "began", "verified after", "took"], rows: report.steps.map(row)).lines
       .map { "  " + $0 }
-    lines += [""] + harm(report)
+    lines += [""] + harm(report, plan: plan)
     // What ended it was told above.
     for finding in report.findings where !report.reason.contains(finding.message) {
       let dry = finding.isDryRun ? ", a dry run" : ""
       lines.append("  \(finding.name) (\(finding.verdict.rawValue)\(dry)): \(finding.message)")
     }
     return lines + report.cautions.map { "  note: \($0)" }
+  }
+
+  static func pace(_ plan: Plan) -> String {
+    let count = plan.steps.count
+    let pace =
+      plan.autopilot.map { "autopilot with riskBudget \($0.riskBudget)" } ?? "\(count) \(count == 1 ? "step" : "steps")"
+    return pace + (plan.bake.map { ", bake \($0.text)" } ?? "")
   }
 
   // MARK: - The chart
@@ -104,7 +110,10 @@ enum RehearsalPanel {
   // MARK: - Words
 
   private static func outcome(_ report: RehearsalReport, plan: Plan) -> [String] {
-    let place = report.steps.last.map { "step \($0.step) of \(plan.steps.count)" } ?? "the start"
+    let steps = report.steps.last.map { last in
+      "step \(last.step)" + (plan.autopilot == nil ? " of \(plan.steps.count)" : ", \(last.title)")
+    }
+    let place = report.baked == nil ? steps ?? "the start" : "the bake"
     let after = Times.span(report.ended)
     switch report.outcome {
     case .promoted: return ["Promoted after \(after)."]
@@ -121,13 +130,16 @@ enum RehearsalPanel {
     ]
   }
 
-  private static func harm(_ report: RehearsalReport) -> [String] {
+  private static func harm(_ report: RehearsalReport, plan: Plan) -> [String] {
     let (canary, stable) = (report.canary, report.stable)
     let share = Double(canary.all) / Double(max(1, canary.all + stable.all))
     var lines = ["The canary answered \(canary.all) requests, \(Readable.percent(share)) of all."]
     lines.append(
       "  \(canary.failed) failed, \(Readable.number(report.harmed)) more than with stable's rate "
         + "(\(Readable.percent(canary.failureRate)) against \(Readable.percent(stable.failureRate)))")
+    if let budget = plan.autopilot?.riskBudget {
+      lines.append("  riskBudget is \(budget): \(Readable.percent(report.harmed / Double(budget))) of it")
+    }
     if canary.slow > 0 || stable.slow > 0 {
       lines.append(
         "  \(canary.slow) were too slow, \(Readable.number(report.slowed)) more than with stable's rate "

@@ -28,8 +28,16 @@ enum RolloutPanel {
 
   /// `step 2 of 5 (tenth)`, while a run is on.
   static func place(_ snapshot: RolloutSnapshot) -> String? {
-    guard let run = snapshot.run, run.isUnderWay, let step = run.status?.step else { return nil }
-    let steps = run.spec.plan.steps
+    guard let run = snapshot.run, run.isUnderWay else { return nil }
+    if run.status?.stage == "Baking" {
+      return "all traffic, watched for \(run.spec.plan.bake?.for ?? "a while") before the old pods go"
+    }
+    guard let step = run.status?.step else { return nil }
+    if let autopilot = run.status?.autopilot {
+      let weights = autopilot.weights.map { "\($0)%" }.joined(separator: " > ")
+      return "step \(step) by the autopilot" + (weights.isEmpty ? "" : " (\(weights))")
+    }
+    let steps = run.spec.plan.steps ?? []
     let name = steps.indices.contains(step - 1) ? steps[step - 1].name.map { " (\($0))" } ?? "" : ""
     return "step \(step) of \(run.status?.steps ?? steps.count)\(name)"
   }
@@ -78,9 +86,20 @@ enum RolloutPanel {
     if phase.isFinished, phase != .promoted, !isRejected, let message = status?.cause?.message ?? status?.message {
       lines.append("    \(message)")
     }
+    if let autopilot = status?.autopilot, !phase.isFinished {
+      if let budget = run.spec.plan.autopilot?.riskBudget { lines.append("    \(spent(autopilot, of: budget))") }
+      if let reason = autopilot.reason { lines.append("    \(reason)") }
+    }
     lines += checks(status?.checks ?? []).map { "    " + $0 }
     if let answer = status?.commandMessage { lines.append("    last command: \(answer)") }
     return lines
+  }
+
+  /// `autopilot: 3 of the 200 requests in riskBudget are used`
+  static func spent(_ autopilot: AutopilotStatus, of budget: Int) -> String {
+    let harmed = autopilot.harmed.flatMap { Double($0) }.map(Readable.number) ?? "0"
+    let anew = autopilot.forgiven.flatMap { Double($0) }.map { ", counted anew from \(Readable.number($0)) on" } ?? ""
+    return "autopilot: \(harmed) of the \(budget) requests in riskBudget are used\(anew)"
   }
 
   static func checks(_ checks: [CheckRecord]) -> [String] {
