@@ -273,6 +273,7 @@ private struct Turn {
     let live = view.objects(provider.kinds.routes, namespace: key.namespace)
     return switch provider.observe(live, owned: run?.isUnderWay ?? false) {
     case .routing(.split(let target)), .changed(.split(let target), _, _): target
+    case .routing(.released) where provider.plan.editedRoute != nil: .stableOnly
     default: nil
     }
   }

@@ -15,7 +15,7 @@ extension Turn {
       // Stable pods are on their way out: the stable Service takes whatever the Deployment runs.
       effects.append(.renderServices(stableHash: nil, canaryHash: seen.services.first?.canary?.hash))
     }
-    if !isBack || (seen.canRoute && run.trafficWrittenAt != nil) { effects.append(.setTraffic(.stableOnly)) }
+    if !isBack || (isWritable && run.trafficWrittenAt != nil) { effects.append(.setTraffic(.stableOnly)) }
     // What arrives from now on is counted anew, and judged no more.
     if run.trafficWrittenAt != nil { run.trafficWrittenAt = now }
     run.verifiedAt = nil
@@ -30,8 +30,12 @@ extension Turn {
   /// All traffic is where an abort sends it. A routing object that went away with its Deployment or its Services is not
   /// made again for nobody.
   private var isBack: Bool {
-    if seen.routing == .present(target: .stableOnly, intact: true) || !seen.canRoute { return true }
+    if seen.routing == .present(target: .stableOnly, intact: true) || !isWritable { return true }
     return seen.deployment == nil && seen.routing == .absent
+  }
+
+  private var isWritable: Bool {
+    if case .unusable = seen.routing { false } else { seen.canRoute }
   }
 
   /// The Service that all traffic goes to is made again where somebody deletes it in mid-abort.
@@ -73,7 +77,7 @@ extension Turn {
       enter(.aborting(.unpinning, cause), &run)
     case .unpinning:
       // Also without a Deployment: one that is made anew has pods of another hash.
-      guard ensureUnpinned(), ensureServices(stable: nil, canary: nil) else { return }
+      guard ensureUnpinned(), ensureServices(stable: nil, canary: nil), ensureReturned() else { return }
       enter(.finished(.aborted(cause)), &run)
       rollout.situation =
         cause.rejects ? .rejected("revision \(run.revision) was rejected: \(cause.message)") : .running("aborted")

@@ -18,6 +18,10 @@ extension Turn {
       rollout.situation = .stalled(.routeConflict, text)
       return
     }
+    if case .unusable(let text) = seen.routing {
+      rollout.situation = .stalled(.routeUnusable, text)
+      return
+    }
     guard let stable = rollout.stable, let stableSet = seen.set(named: stable.set) else {
       return adopt(deployment, wasUnheld: rollout.stable != nil)
     }
@@ -101,7 +105,8 @@ extension Turn {
       return
     }
     effects.append(contentsOf: seen.policiesAreRendered ? [] : [.renderPolicies])
-    guard !isContestedAtRest(), ensureTraffic(.stableOnly) else { return }
+    guard !isContestedAtRest(), ensureTraffic(.stableOnly), ensureReturned() else { return }
+    if let unreached = seen.unreached { wait(.routeUnreached, unreached) }
     if !deployment.managed { effects.append(.manage) }
     pruneRejected()
     switch seen.hold.mode {
@@ -146,6 +151,10 @@ extension Turn {
         "the Deployment\(writer) is paused, but not by Sluice, and holds a new revision; resume it, and the plan starts"
       )
     }
+    if let unreached = seen.unreached {
+      rollout.situation = .stalled(.routeUnreached, unreached)
+      return
+    }
     guard deployment.replicas > 0 else {
       return wait(.scaledToZero, "the Deployment has 0 replicas, so there is nothing to compare a canary with")
     }
@@ -168,7 +177,7 @@ extension Turn {
       effects.append(.markRejected(set: rejected.name, false))
       return
     }
-    _ = ensureTraffic(.stableOnly)
+    if ensureTraffic(.stableOnly) { _ = ensureReturned() }
     pruneRejected()
     if deployment.heldBy == nil { effects.append(.hold(by: run?.name ?? Turn.restingHold)) }
     var why = "revision \(rejected.hash) was rejected"

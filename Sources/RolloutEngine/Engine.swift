@@ -49,11 +49,13 @@ struct Turn {
 
   mutating func decide() {
     if var run {
+      let wasSettled = run.isSettled(seen)
       remember(harm: &run)
       obey(&run)
       advance(&run)
       self.run = run
-      if !run.isSettled(seen) { return }
+      // What a person's own route should say depends on whether a run is on; it was looked at as in one.
+      if !run.isSettled(seen) || (!wasSettled && runPlan.editedRoute != nil) { return }
     }
     if seen.rolloutIsBeingDeleted { return retire() }
     atRest()
@@ -105,11 +107,21 @@ struct Turn {
   /// Whether the traffic goes where it should; otherwise writes it.
   mutating func ensureTraffic(_ target: TrafficTarget) -> Bool {
     if seen.routing == .present(target: target, intact: true) { return true }
+    // Nothing of it is Sluice's to write, and nothing of it leads to the canary.
+    if case .unusable = seen.routing { return true }
     guard seen.canRoute else {
       rollout.situation = .running("traffic cannot be set: a Service of the plan and its generated ones are gone")
       return false
     }
     if mayWriteRoute() { effects.append(.setTraffic(target)) }
+    return false
+  }
+
+  /// Whether a person's route says again what it said before the run; otherwise gives it back. The canary has no pods by
+  /// then, and the callers' Services select stable ones alone.
+  mutating func ensureReturned() -> Bool {
+    guard runPlan.editedRoute != nil, !seen.routingIsRetired, seen.canRoute else { return true }
+    effects.append(.retireRouting(delete: false))
     return false
   }
 

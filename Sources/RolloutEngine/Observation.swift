@@ -27,6 +27,8 @@ public struct Observation: Sendable, Equatable {
   public var policiesAreRendered: Bool
   /// The routing object is gone, or sends everything to the callers' Service.
   public var routingIsRetired: Bool
+  /// Why requests do not reach the routing object, where that can be told beforehand.
+  public var unreached: String?
   /// Other Services than the plan's that select the pods, sorted.
   public var otherServices: [String] = []
   /// The routing object can be written: the Services that it names are known.
@@ -196,6 +198,8 @@ public enum RoutingView: Sendable, Equatable {
   case foreign(String)
   /// Another object claims the same traffic.
   case conflict(String)
+  /// The object is a person's, cannot be edited, and sends nothing to the canary.
+  case unusable(String)
 
   public var target: TrafficTarget? {
     if case .present(let target, _) = self { target } else { nil }

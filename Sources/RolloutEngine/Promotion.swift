@@ -129,6 +129,7 @@ extension Turn {
       }
       enter(.promoting(.releasingHold), &run)
     default:
+      guard ensureReturned() else { return }
       if seen.hold.mode == .always {
         guard ensureHeld(by: Turn.restingHold) else { return }
       } else if deployment.heldBy != nil, seen.setOfTemplate?.name == new.name {

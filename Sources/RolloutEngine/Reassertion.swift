@@ -21,7 +21,7 @@ extension Turn {
     case .present(_, intact: true): false
     case .present(_, intact: false), .foreign: seen.routeWriter != nil || isUnderWay
     case .absent: isUnderWay
-    case .conflict: false
+    case .conflict, .unusable: false
     }
   }
 
@@ -48,7 +48,7 @@ extension Turn {
   /// Why the route is not taken back once more without a person's word; `nil` where it may be.
   private var contest: String? {
     guard isRouteForeign, recentReassertions.count >= Self.reassertionsBeforeAsking else { return nil }
-    let what = seen.routing == .absent ? "deleted" : "changed"
+    let what = seen.routing == .absent ? (runPlan.editedRoute == nil ? "deleted" : "set back") : "changed"
     return "the routing object was \(what) by \(seen.routeWriter ?? "somebody") again, after Sluice had restored it "
       + "\(recentReassertions.count) times within \(Int(Self.reassertionWindow / .seconds(60))) minutes"
   }
@@ -60,8 +60,14 @@ extension Turn {
       rollout.situation = .paused(text)
       return true
     }
-    guard let contest else { return false }
-    let text = "\(contest); stop that writer, then go on with 'sluice resume', or 'sluice abort'"
+    let text: String
+    if case .unusable(let problem) = seen.routing {
+      text = "\(problem); put it right, then go on with 'sluice resume', or 'sluice abort'"
+    } else if let contest {
+      text = "\(contest); stop that writer, then go on with 'sluice resume', or 'sluice abort'"
+    } else {
+      return false
+    }
     run.pause = .conflict(text)
     announce(.paused, text, "\(run.name)-contested-\(Int(now.timeIntervalSince1970))", isWarning: true)
     rollout.situation = .paused(text)

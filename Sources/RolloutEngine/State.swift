@@ -73,6 +73,10 @@ public enum Situation: Sendable, Equatable {
     case routeConflict = "RouteConflict"
     /// Somebody else keeps writing the routing object.
     case routeContested = "RouteContested"
+    /// A person's routing object cannot be edited as the plan says.
+    case routeUnusable = "RouteUnusable"
+    /// Requests do not reach the routing object.
+    case routeUnreached = "RouteUnreached"
     case escapedRollout = "EscapedRollout"
     case invalidPlan = "InvalidPlan"
     case unsupported = "Unsupported"

@@ -31,6 +31,9 @@ extension Plan {
   /// - Throws: ``RoutingRefusal`` with all that the plan asks for and its provider cannot do.
   public func trafficProvider(_ setting: ProviderSetting) throws(RoutingRefusal) -> any TrafficProvider {
     switch provider {
+    case .istio(let istio) where istio.route != nil:
+      return try IstioInPlaceProvider(
+        plan: self, services: setting.services, revision: setting.revision, clusterDomain: setting.clusterDomain)
     case .istio:
       return try IstioProvider(
         plan: self, services: setting.services, revision: setting.revision,

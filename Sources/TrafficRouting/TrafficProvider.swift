@@ -33,6 +33,8 @@ public enum ObservedRouting: Sendable, Hashable {
   /// Sluice wrote `intended`, and somebody changed it; each difference names the field, what was found and what Sluice
   /// wrote. `canaryWeight` is the largest percentage that now goes to the canary, where the object tells.
   case changed(intended: Routing, differences: [String], canaryWeight: Int?)
+  /// A person's object cannot be edited, and sends nothing to the canary; the text says why, and what would be right.
+  case unusable(String)
 }
 
 /// A write that makes an object what it should be, decided on a state of it that the write names.
@@ -40,6 +42,20 @@ public enum RoutingWrite: Sendable, Hashable {
   case create(RoutingObject)
   /// A PUT; its resourceVersion is that of the object it was decided on, so that a change meanwhile is a conflict.
   case replace(RoutingObject)
+  /// A change of parts of a person's object. Its first operations test the state that it was decided on: where that is
+  /// another one now, the server refuses all of it.
+  case patch(ResourceType, ObjectKey, [JSONPatchOperation])
+}
+
+/// Which object a routing lies in.
+public struct RoutingKey: Sendable, Hashable {
+  public var type: ResourceType
+  public var key: ObjectKey
+
+  public init(type: ResourceType, key: ObjectKey) {
+    self.type = type
+    self.key = key
+  }
 }
 
 /// Why a plan cannot be carried out by a provider; each problem names the field or object, and what would be right.
@@ -65,12 +81,29 @@ public protocol TrafficProvider: Sendable {
   /// What this provider cannot do of a target, for people; empty where it can do all of it.
   func limits(_ target: TrafficTarget) -> [String]
 
-  /// The routing objects, the first being the one that an abort must write first.
+  /// The routing objects that Sluice owns, the first being the one that an abort must write first; none where it edits a
+  /// person's.
   func objects(for routing: Routing) -> [RoutingObject]
+
+  /// Where the routing lies, whoever owns the objects.
+  var keys: [RoutingKey] { get }
 
   /// What live objects of ``RoutingKinds/routes`` say. Those that are not of this routing are passed over.
   /// - Parameter owned: the objects are known to be Sluice's, whatever became of their labels.
   func observe(_ live: [JSON], owned: Bool) -> ObservedRouting
+
+  /// The writes that lead from live objects to a routing, in order; empty where nothing differs.
+  /// - Parameters:
+  ///   - owned: the objects are known to be Sluice's, whatever became of their labels: nobody who takes one away in the
+  ///     middle of a run may block an abort.
+  ///   - place: for what the routing is written, where that is a step.
+  /// - Throws: ``RoutingRefusal`` where an object of that name is not Sluice's, or a person's cannot be edited.
+  func writes(
+    for routing: Routing, live: [JSON], owned: Bool, place: RoutingPlace?
+  ) throws(RoutingRefusal) -> [RoutingWrite]
+
+  /// For what live objects were written, as they say themselves.
+  func place(in live: [JSON]) -> RoutingPlace?
 
   /// Routing objects of others that would fight with this routing, by name.
   /// - Parameter existing: all of the cluster, or as many as the operator may see.
@@ -90,18 +123,47 @@ extension TrafficProvider {
 
   public func observe(_ live: [JSON]) -> ObservedRouting { observe(live, owned: false) }
 
-  /// The writes that lead from live objects to a routing, in order; empty where nothing differs.
-  /// - Parameter owned: the objects are known to be Sluice's, whatever became of their labels: nobody who takes one away
-  ///   in the middle of a run may block an abort.
-  /// - Throws: ``RoutingRefusal`` where an object of that name is not Sluice's.
+  public var keys: [RoutingKey] { objects(for: .released).map { RoutingKey(type: $0.type, key: $0.key) } }
+
+  public func place(in live: [JSON]) -> RoutingPlace? {
+    let own = keys.lazy.compactMap { name in live.first { $0.objectKey == name.key } }.first
+    return own.flatMap { RoutingPlace(annotations: $0.annotations) }
+  }
+
   public func writes(
     for routing: Routing, live: [JSON], owned: Bool = false
   ) throws(RoutingRefusal) -> [RoutingWrite] {
+    try writes(for: routing, live: live, owned: owned, place: nil)
+  }
+
+  public func writes(
+    for routing: Routing, live: [JSON], owned: Bool, place: RoutingPlace?
+  ) throws(RoutingRefusal) -> [RoutingWrite] {
     var writes: [RoutingWrite] = []
     for wanted in objects(for: routing) {
-      if let write = try wanted.write(over: live.first { $0.isSame(as: wanted) }, owned: owned) { writes.append(write) }
+      let write = try wanted.write(over: live.first { $0.isSame(as: wanted) }, owned: owned)
+      if let write { writes.append(write.by(place)) }
     }
     return writes
+  }
+}
+
+extension RoutingWrite {
+  /// The same write of an object of Sluice's own, with the place in the run that it is made for on it.
+  fileprivate func by(_ place: RoutingPlace?) -> RoutingWrite {
+    func marked(_ write: RoutingObject) -> RoutingObject {
+      var write = write
+      let step = place.map { String($0.step + 1) }
+      for (name, value) in [(RoutingNames.run, place?.run), (RoutingNames.step, step)] {
+        write.object[path: ["metadata", "annotations", name]] = value.map(JSON.string)
+      }
+      return write
+    }
+    return switch self {
+    case .create(let object): .create(marked(object))
+    case .replace(let object): .replace(marked(object))
+    case .patch: self
+    }
   }
 }
 
@@ -147,4 +209,7 @@ public enum RoutingNames {
   /// The annotation that holds the target which Sluice wrote, as JSON; `released` where everything goes to the callers'
   /// Services.
   public static let target = "sluice.dev/traffic"
+  /// The annotations that name the run and the step, counted from 1, for which it was written.
+  public static let run = "sluice.dev/run"
+  public static let step = "sluice.dev/step"
 }

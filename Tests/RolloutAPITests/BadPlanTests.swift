@@ -90,6 +90,23 @@ import Testing
     Case(
       "spec.traffic.istio", "{route: {name: shop}, hosts: [a.example.com]}", at: "spec.traffic.istio.hosts",
       "beside route", "no such field"),
+    Case(
+      "spec.traffic.istio", "{route: {name: shop}, mesh: false}", at: "spec.traffic.istio.mesh", "beside route",
+      "no such field"),
+    Case(
+      "spec.traffic.istio", "{route: {name: shop}, delegate: true}", at: "spec.traffic.istio.delegate", "beside route",
+      "no such field"),
+    Case(
+      "spec.traffic.istio", "{route: {name: shop}, adopt: {name: shop}}", at: "spec.traffic.istio.adopt",
+      "beside route", "no such field"),
+    Case(
+      "spec.traffic.istio", "{delegate: true, hosts: [a.example.com]}", at: "spec.traffic.istio.hosts",
+      "beside delegate: true", "no such field"),
+    Case(
+      "spec.traffic.istio", "{adopt: {name: A}}", at: "spec.traffic.istio.adopt.name", "\"A\"", "lower case"),
+    Case(
+      "spec.traffic", "{istio: {route: {name: shop}}, timeouts: {request: 5s}}", at: "spec.traffic.timeouts",
+      "beside route", "your own route"),
     Case("spec.traffic.istio.matches", "[{}]", at: "spec.traffic.istio.matches[0]", "no condition", "at least one of"),
     Case(
       "spec.traffic.istio.matches", "[{path: {value: checkout}}]", at: "spec.traffic.istio.matches[0].path.value",
@@ -275,6 +292,17 @@ import Testing
       #expect(problem?.wanted.contains(bad.wanted) == true, "\(errors)")
       #expect(errors.problems.count == 1, "more than the one thing that is wrong: \(errors)")
     }
+  }
+
+  @Test("what does not go with a person's own route is refused: several Services, and deleting it")
+  func inPlace() throws {
+    var document = try json(checkout)
+    document[path: ["spec", "traffic"]] = try json("{istio: {route: {name: shop}}}")
+    _ = try plan(document)
+    document[path: ["spec", "deletionPolicy"]] = "Delete"
+    document[path: ["spec", "serviceRefs"]] = try json("[{name: a, port: 80}, {name: b, port: 80}]")
+    let errors = try #require(throws: PlanErrors.self) { try plan(document) }
+    #expect(errors.problems.map(\.field) == ["spec.serviceRefs", "spec.deletionPolicy"])
   }
 
   @Test("there are well over forty bad plans, and the plan they start from is right")

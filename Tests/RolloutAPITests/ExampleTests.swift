@@ -21,7 +21,7 @@ import Testing
       #expect(text.hasPrefix("# "), "\(file.lastPathComponent)")
       var rollouts: [Rollout] = []
       var templates = AnalysisTemplates()
-      for document in try documents(in: file) {
+      for document in try documents(in: file) where SluiceDocument.claims(document) {
         switch try SluiceDocument(document) {
         case .rollout(let rollout): rollouts.append(rollout)
         case .analysisTemplate(let template): templates.namespaced[template.metadata.name ?? ""] = template.spec

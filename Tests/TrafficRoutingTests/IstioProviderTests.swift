@@ -287,7 +287,6 @@ struct IstioProviderTests {
     #expect(refused?.problems.last?.contains("traffic.mtls") == true)
     _ = try provider(
       istio: ["hosts": ["a.example.com"], "gateways": ["istio-system/public"]], gatewayNamespaces: ["istio-system"])
-    #expect(throws: RoutingRefusal.self) { try provider(istio: ["route": ["name": "mine"]]) }
   }
 
   @Test("a Service or port that is not there is named, with what is")

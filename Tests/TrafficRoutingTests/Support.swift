@@ -45,6 +45,7 @@ func weight(_ value: Int) throws -> Weight { try #require(Weight(value)) }
 func body(_ write: RoutingWrite?) throws -> JSON {
   switch try #require(write) {
   case .create(let object), .replace(let object): object.object
+  case .patch(_, _, let operations): .array(operations.map(\.json))
   }
 }
 

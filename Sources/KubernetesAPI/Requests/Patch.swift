@@ -22,6 +22,13 @@ public enum Patch: Sendable, Hashable {
     }
   }
 
+  /// The resourceVersion that a JSON patch tests for.
+  public var testedVersion: String? {
+    guard case .json(let operations) = self else { return nil }
+    for case .test(["metadata", "resourceVersion"], let value) in operations { return value.string }
+    return nil
+  }
+
   public var body: JSON {
     switch self {
     case .json(let operations): .array(operations.map(\.json))

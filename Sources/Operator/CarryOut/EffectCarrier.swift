@@ -94,8 +94,9 @@ struct EffectCarrier {
   private func route(_ routing: Routing) async throws {
     guard let provider else { throw EffectError("write the routing object", "the plan's provider is not known") }
     let live = snapshot.objects(provider.kinds.routes, namespace: key.namespace)
-    for write in try provider.writes(for: routing, live: live, owned: run?.isUnderWay ?? false) {
-      try await carryOut(write.by(place))
+    let place = place.map { RoutingPlace(run: $0.run, step: $0.step) }
+    for write in try provider.writes(for: routing, live: live, owned: run?.isUnderWay ?? false, place: place) {
+      try await carryOut(write)
     }
   }
 
@@ -103,11 +104,13 @@ struct EffectCarrier {
     switch write {
     case .create(let object): try await cluster.create(object.type, object.object)
     case .replace(let object): try await cluster.replace(object.type, object.object)
+    case .patch(let type, let key, let operations): try await cluster.patch(type, key, .json(operations))
     }
   }
 
   private func retireRouting(delete: Bool) async throws {
-    guard delete else { return try await route(.released) }
+    // A person's route stays whatever the plan says.
+    guard delete, plan.editedRoute == nil else { return try await route(.released) }
     for type in plan.provider.kinds.routes {
       for route in snapshot.objects(type, namespace: key.namespace) where route.labels[Names.rollout] == key.name {
         try await cluster.delete(type, route.objectKey)
@@ -198,30 +201,6 @@ struct EffectCarrier {
   }
 }
 
-extension RoutingWrite {
-  /// The same write, with the place in the run that it is made for on the object.
-  fileprivate func by(_ place: RoutedBy?) -> RoutingWrite {
-    func marked(_ write: RoutingObject) -> RoutingObject {
-      var write = write
-      let step = place.map { String($0.step + 1) }
-      for (name, value) in [(Names.run, place?.run), (Names.step, step)] {
-        write.object[path: ["metadata", "annotations", name]] = value.map(JSON.string)
-      }
-      return write
-    }
-    return switch self {
-    case .create(let object): .create(marked(object))
-    case .replace(let object): .replace(marked(object))
-    }
-  }
-}
-
 extension RoutedBy {
-  /// As the annotations of a routing object say it.
-  init?(_ route: JSON?) {
-    guard let run = route?.annotations[Names.run], let step = route?.annotations[Names.step].flatMap(Int.init) else {
-      return nil
-    }
-    self.init(run: run, step: step - 1)
-  }
+  init(_ place: RoutingPlace) { self.init(run: place.run, step: place.step) }
 }

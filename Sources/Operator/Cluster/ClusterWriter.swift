@@ -49,7 +49,28 @@ struct ViewWriter: ClusterWriter {
 
   @discardableResult
   func patch(_ type: ResourceType, _ key: ObjectKey, _ patch: Patch) async throws -> JSON {
-    try await refreshing(type, key) { try await client.patch(type, key, patch, urgent: urgent) }
+    try await refreshing(type, key) {
+      do {
+        return try await client.patch(type, key, patch, urgent: urgent)
+      } catch let error as KubernetesError where error.invalidFields != nil {
+        throw try await conflict(behind: error, patch, type, key) ?? error
+      }
+    }
+  }
+
+  /// The conflict that the refusal of a patch stands for: the server says 422 where a test fails, and not which one.
+  private func conflict(
+    behind error: KubernetesError, _ patch: Patch, _ type: ResourceType, _ key: ObjectKey
+  ) async throws -> KubernetesError? {
+    guard let version = patch.testedVersion, let live = try await client.find(type, key),
+      live.resourceVersion != version, var status = error.status
+    else { return nil }
+    status.code = 409
+    status.reason = "Conflict"
+    status.message = "the object has changed since it was read (resourceVersion \(version))"
+    var conflict = error
+    conflict.cause = .status(status)
+    return conflict
   }
 
   func delete(_ type: ResourceType, _ key: ObjectKey) async throws {

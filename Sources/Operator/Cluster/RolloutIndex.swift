@@ -29,7 +29,8 @@ final class RolloutIndex: Sendable {
     case .analysisTemplates: return rollouts(namespace) { $0[path: ["spec", "analysis", "templates"]] != nil }
     case .clusterAnalysisTemplates: return rollouts(nil) { $0[path: ["spec", "analysis", "templates"]] != nil }
     case .mutatingAdmissionPolicies, .mutatingAdmissionPolicyBindings: return rollouts(nil) { _ in true }
-    case _ where RoutingKinds.every.routes.contains(type): return labelled(object) + stalled(besides: nil)
+    case _ where RoutingKinds.every.routes.contains(type):
+      return labelled(object) + stalled(besides: nil) + rollouts(namespace) { self.names($0, route: object.name, type) }
     case _ where RoutingKinds.every.policies.contains(type): return labelled(object) + rollouts(namespace) { _ in true }
     case _ where RoutingKinds.every.surroundings.contains(type):
       return rollouts(nil) { RoutingKinds.wanted(by: $0[path: ["spec", "traffic"]]).contains(type) }
@@ -49,6 +50,13 @@ final class RolloutIndex: Sendable {
 
   private func names(of rollout: JSON) -> [String] {
     rollout[path: ["spec", "serviceRefs"]]?.array?.compactMap { $0["name"]?.string } ?? []
+  }
+
+  /// Whether a Rollout edits a person's object of that kind and name.
+  private func names(_ rollout: JSON, route name: String, _ type: ResourceType) -> Bool {
+    RoutingKinds.byMember.contains { member, kinds in
+      kinds.routes.contains(type) && rollout[path: ["spec", "traffic", member, "route", "name"]]?.string == name
+    }
   }
 
   private func rollouts(_ namespace: String?, where concerns: (JSON) -> Bool) -> [ObjectKey] {

@@ -44,12 +44,19 @@ struct Observer {
       return
     }
     let routes = snapshot.objects(provider.kinds.routes, namespace: plan.namespace)
-    let own = routes.filter { $0.labels[Names.rollout] == rollout.name }
-    seen.routeWriter = FieldWriter.ofSpec(in: own)
-    seen.routedBy = RoutedBy(own.first)
-    switch provider.observe(routes, owned: run?.isUnderWay ?? false) {
+    let isUnderWay = run?.isUnderWay ?? false
+    // Between runs a person's own route is right when nothing of it is Sluice's.
+    let isLentOnly = plan.editedRoute != nil && !isUnderWay
+    seen.routeWriter = FieldWriter.ofSpec(in: routes.filter { isRoute($0, of: provider) })
+    seen.routedBy = provider.place(in: routes).map(RoutedBy.init)
+    switch provider.observe(routes, owned: isUnderWay) {
     case .routing(.split(let target)): seen.routing = .present(target: target, intact: true)
-    case .routing(.released): seen.routingIsRetired = true
+    case .routing(.released):
+      seen.routingIsRetired = true
+      if isLentOnly { seen.routing = .present(target: .stableOnly, intact: true) }
+    case .unusable(let text):
+      seen.routingIsRetired = true
+      seen.routing = .unusable(text)
     case .missing: seen.routingIsRetired = true
     case .foreign(let key):
       seen.routingIsRetired = true
@@ -57,10 +64,10 @@ struct Observer {
         "\(provider.kinds.routes.first?.kind ?? "object") \(key) exists and is not this Rollout's; rename or delete it, since Sluice needs the name"
       )
     case .changed(.split(let target), _, _): seen.routing = .present(target: target, intact: false)
-    case .changed(.released, _, _): seen.routing = .present(target: .stableOnly, intact: false)
+    case .changed(.released, _, _): seen.routing = .present(target: .stableOnly, intact: isLentOnly)
     }
     // A conflict matters before the routing object is made; later the team would have caused it, and traffic comes first.
-    if seen.routing == .absent, !seen.rolloutIsBeingDeleted,
+    if seen.routing == .absent || isLentOnly, !seen.rolloutIsBeingDeleted, plan.editedRoute == nil || !isUnderWay,
       let conflict = provider.conflicts(existing: provider.kinds.routes.flatMap(snapshot.all)).first
     {
       seen.routing = .conflict("\(conflict)")
@@ -76,6 +83,12 @@ struct Observer {
     } catch {
       seen.refusal = seen.refusal ?? error.problems.joined(separator: "; ")
     }
+  }
+
+  /// Whether an object is one of those in which the routing lies.
+  private func isRoute(_ object: JSON, of provider: any TrafficProvider) -> Bool {
+    if plan.editedRoute == nil { return object.labels[Names.rollout] == rollout.name }
+    return provider.keys.contains { $0.key == object.objectKey && $0.type.kind == object.kind }
   }
 
   /// The command that the run has not answered yet. Steps are counted from 1 on the wire.

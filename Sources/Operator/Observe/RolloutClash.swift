@@ -1,7 +1,9 @@
 import KubernetesAPI
 import RolloutAPI
+import TrafficRouting
 
-/// Two Rollouts that want the same Deployment or Service: the older one has it, and the other one is told.
+/// Two Rollouts that want the same Deployment, Service or rule of a route: the older one has it, and the other one is
+/// told.
 enum RolloutClash {
   static func problems(of plan: Plan, own: JSON, among rollouts: [JSON]) -> [PlanProblem] {
     let services = Set(plan.services.map(\.name))
@@ -21,8 +23,25 @@ enum RolloutClash {
             field: "spec.serviceRefs[name=\(name)]", found: "\(name), which Rollout \(other.objectKey) has already",
             wanted: wanted))
       }
+      if let problem = routeProblem(of: plan, other, wanted: wanted) { problems.append(problem) }
       return problems
     }
+  }
+
+  /// Two that edit the same rule in place would undo each other's weights, and give back each other's.
+  private static func routeProblem(of plan: Plan, _ other: JSON, wanted: String) -> PlanProblem? {
+    let member = plan.provider.member
+    let theirs = other[path: ["spec", "traffic", member]]
+    let kind = plan.provider.kinds.routes.first?.kind ?? member
+    if let route = plan.editedRoute, let name = theirs?[path: ["route", "name"]]?.string, name == route.name {
+      let rule = theirs?[path: ["route", "rule"]]?.string
+      guard rule == nil || route.rule == nil || rule == route.rule else { return nil }
+      return PlanProblem(
+        field: "spec.traffic.\(member).route",
+        found: "\((rule ?? route.rule).map { "rule \($0)" } ?? "the rule") of \(kind) \(name), which Rollout "
+          + "\(other.objectKey) has already", wanted: wanted)
+    }
+    return nil
   }
 
   private static func isOlder(_ left: JSON, than right: JSON) -> Bool {

@@ -36,6 +36,15 @@ public struct Plan: Sendable, Hashable {
     case replicas
   }
 
+  /// A rule of a person's object that is edited in place; `nil` where Sluice owns the object.
+  public var editedRoute: RouteReference? {
+    switch provider {
+    case .istio(let istio): istio.route
+    case .gatewayAPI(let gateway): gateway.route
+    case .replicas: nil
+    }
+  }
+
   /// Which revisions go straight to all traffic when they return.
   public struct FastUndo: Sendable, Hashable {
     /// 0 for none.

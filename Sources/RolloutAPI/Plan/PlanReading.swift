@@ -21,6 +21,7 @@ extension Plan {
     let services = reader.services(spec.serviceRefs)
     let provider = reader.provider(spec.traffic)
     let policy = reader.policy(spec.traffic)
+    reader.inPlace(spec)
     let maxBypass = reader.percent(
       spec.traffic.maxBypass ?? Defaults.maxBypass, "spec.traffic.maxBypass", in: .zero ... .all)
     reader.exactlyOne([("steps", spec.steps != nil), ("autopilot", spec.autopilot != nil)], "spec")

@@ -10,6 +10,10 @@ public struct IstioTraffic: Sendable, Hashable {
   public let mesh: Bool
   /// A person's object to edit in place; `nil` where Sluice owns the object.
   public let route: RouteReference?
+  /// Whether a person's VirtualService delegates to the one that Sluice owns, which then has neither hosts nor gateways.
+  public let delegate: Bool
+  /// The name of a person's object that Sluice takes over; `nil` for one of its own making.
+  public let adopt: String?
 }
 
 /// An HTTPRoute.

@@ -25,10 +25,21 @@ extension PlanReader {
       }
     }
     unique(gateways, { "\(field).gateways[\($0)]" }, "a Gateway")
+    let isDelegate = spec.delegate ?? false
+    if let adopt = spec.adopt { name(adopt.name, field + ".adopt.name", .subdomain) }
     if let route = spec.route {
       person(
         route, field,
-        others: [("hosts", spec.hosts != nil), ("gateways", spec.gateways != nil), ("matches", spec.matches != nil)])
+        others: [
+          ("hosts", spec.hosts != nil), ("gateways", spec.gateways != nil), ("matches", spec.matches != nil),
+          ("mesh", spec.mesh == false), ("delegate", isDelegate), ("adopt", spec.adopt != nil),
+        ])
+    } else if isDelegate {
+      for (member, isThere) in [("hosts", !hosts.isEmpty), ("gateways", !gateways.isEmpty)] where isThere {
+        report(
+          "\(field).\(member)", found: "a value beside delegate: true",
+          wanted: "no such field: the VirtualService that delegates has its own")
+      }
     } else if hosts.isEmpty != gateways.isEmpty {
       let missing = hosts.isEmpty ? "hosts" : "gateways"
       report(
@@ -39,7 +50,35 @@ extension PlanReader {
     }
     return IstioTraffic(
       hosts: hosts, gateways: gateways, matches: matches(spec.matches ?? [], field + ".matches"), mesh: mesh,
-      route: spec.route)
+      route: spec.route, delegate: isDelegate, adopt: spec.adopt?.name)
+  }
+
+  /// What goes with a person's own object and what does not.
+  mutating func inPlace(_ spec: RolloutSpec) {
+    let route = spec.traffic.istio?.route ?? spec.traffic.gatewayAPI?.route
+    if route != nil {
+      if spec.serviceRefs.count > 1 {
+        report(
+          "spec.serviceRefs", found: "\(spec.serviceRefs.count) Services",
+          wanted: "one, since the route's rule sends to one; a Rollout that owns its route takes several")
+      }
+      let traffic = spec.traffic
+      for (member, isThere) in [
+        ("timeouts", traffic.timeouts != nil), ("retries", traffic.retries != nil),
+        ("loadBalancing", traffic.loadBalancing != nil), ("connectionLimits", traffic.connectionLimits != nil),
+        ("circuitBreaking", traffic.circuitBreaking != nil),
+      ] where isThere {
+        report(
+          "spec.traffic.\(member)", found: "a value beside route",
+          wanted: "no such field: your own route and policies say it, for both tracks alike")
+      }
+    }
+    let adopts = spec.traffic.istio?.adopt != nil
+    if spec.deletionPolicy == .delete, route != nil || adopts {
+      report(
+        "spec.deletionPolicy", found: "\"Delete\" beside \(route != nil ? "route" : "adopt")",
+        wanted: "Orphan: your route stays, as it was before")
+    }
   }
 
   private mutating func gateway(_ spec: GatewayAPISpec, _ field: String) -> GatewayTraffic {

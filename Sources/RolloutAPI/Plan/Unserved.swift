@@ -8,9 +8,8 @@ extension Plan {
     }
     switch provider {
     case .istio(let istio):
-      if istio.route != nil {
-        refuse("spec.traffic.istio.route", "a VirtualService of your own", "a route that Sluice owns")
-      }
+      if istio.delegate { refuse("spec.traffic.istio.delegate", "true", "no such field") }
+      if istio.adopt != nil { refuse("spec.traffic.istio.adopt", "a VirtualService", "no such field") }
     case .gatewayAPI: refuse("spec.traffic", "gatewayAPI", "istio")
     case .replicas: refuse("spec.traffic", "replicas", "istio")
     }

@@ -45,16 +45,22 @@ public struct IstioSpec: Codable, Sendable, Hashable {
   public var mesh: Bool?
   /// A person's VirtualService to edit in place, instead of one that Sluice owns.
   public var route: RouteReference?
+  /// Whether the VirtualService is one that a person's delegates to: it then has neither hosts nor gateways.
+  public var delegate: Bool?
+  /// A person's VirtualService that Sluice takes over as its own.
+  public var adopt: AdoptReference?
 
   public init(
     hosts: [String]? = nil, gateways: [String]? = nil, matches: [HTTPMatch]? = nil, mesh: Bool? = nil,
-    route: RouteReference? = nil
+    route: RouteReference? = nil, delegate: Bool? = nil, adopt: AdoptReference? = nil
   ) {
     self.hosts = hosts
     self.gateways = gateways
     self.matches = matches
     self.mesh = mesh
     self.route = route
+    self.delegate = delegate
+    self.adopt = adopt
   }
 }
 
@@ -114,6 +120,13 @@ public struct RouteReference: Codable, Sendable, Hashable {
     self.name = name
     self.rule = rule
   }
+}
+
+/// A routing object of a person's that becomes Sluice's own. Where it is not there, Sluice makes it under that name.
+public struct AdoptReference: Codable, Sendable, Hashable {
+  public var name: String
+
+  public init(name: String) { self.name = name }
 }
 
 /// No mesh: the weight is a number of pods. No settings yet.

@@ -37,10 +37,18 @@ extension IstioProvider {
       && services.contains { objectName($0) == other.name }
   }
 
-  private func isVisible(_ other: JSON) -> Bool {
+  func isVisible(_ other: JSON) -> Bool {
     guard other.namespace != plan.namespace else { return true }
     let exported = (other[path: ["spec", "exportTo"]]?.array ?? []).compactMap(\.string)
     return exported.isEmpty || exported.contains("*") || exported.contains(plan.namespace)
+  }
+
+  /// The hosts, in full, that an object routes for callers in the mesh.
+  func meshHosts(of object: JSON) -> [String] {
+    let gateways = (object[path: ["spec", "gateways"]]?.array ?? []).compactMap(\.string)
+    guard gateways.isEmpty || gateways.contains("mesh") else { return [] }
+    let hosts = (object[path: ["spec", "hosts"]]?.array ?? []).compactMap(\.string)
+    return hosts.map { fullHost($0, namespace: object.namespace) }
   }
 
   private func fullGateway(_ gateway: String, namespace: String) -> String {

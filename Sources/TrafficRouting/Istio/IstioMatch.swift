@@ -19,7 +19,7 @@ enum IstioMatch {
     }
   }
 
-  private static func uris(_ path: PathMatch) -> [JSON?] {
+  static func uris(_ path: PathMatch) -> [JSON?] {
     switch path.kind {
     case .exact: return [["exact": .string(path.value)]]
     case .regularExpression: return [["regex": .string(path.value)]]
@@ -30,7 +30,7 @@ enum IstioMatch {
     }
   }
 
-  private static func text(_ match: NameValueMatch) -> JSON {
+  static func text(_ match: NameValueMatch) -> JSON {
     match.kind == .exact ? ["exact": .string(match.value)] : ["regex": .string(match.value)]
   }
 }

@@ -50,9 +50,6 @@ public struct IstioProvider: TrafficProvider {
   ) -> [String] {
     var problems: [String] = []
     if services.isEmpty { problems.append("serviceRefs names no Service that could be routed to") }
-    if istio.route != nil {
-      problems.append("traffic.istio.route: editing a person's VirtualService is not served; let Sluice own the route")
-    }
     for gateway in istio.gateways {
       let parts = gateway.split(separator: "/")
       if parts.count == 2, parts[0] != plan.namespace, !gatewayNamespaces.contains(String(parts[0])) {
@@ -253,13 +250,13 @@ public struct IstioProvider: TrafficProvider {
 
   // MARK: Stickiness
 
-  private func cookiePattern(_ sticky: Sticky) -> String {
+  func cookiePattern(_ sticky: Sticky) -> String {
     "^(.*;\\s*)?\(PromQL.literal(sticky.cookie))=\(PromQL.literal(revision))(;.*)?$"
   }
 
   /// Istio chooses the track anew for each request; the cookie that the canary's answers set leads back to it. An abort
   /// needs no other cookie: without its rule it means nothing.
-  private func setCookie(_ sticky: Sticky, on route: JSON) -> JSON {
+  func setCookie(_ sticky: Sticky, on route: JSON) -> JSON {
     let seconds = Int(sticky.maxAge / .seconds(1))
     let cookie = "\(sticky.cookie)=\(revision); Max-Age=\(seconds); Path=/; HttpOnly"
     return .array(

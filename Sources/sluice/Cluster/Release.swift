@@ -108,17 +108,28 @@ struct Release {
   private func route(_ plan: Plan, _ routing: Routing, unless isSkipped: Bool) async throws {
     guard !isSkipped, let provider = try await provider(plan) else { return }
     var live: [JSON] = []
-    for object in provider.objects(for: routing) {
-      if let found = try await client.find(object.type, object.key) { live.append(found) }
+    for object in provider.keys {
+      if let found = try await client.find(object.type, object.key) { live.append(found.typed(object.type)) }
     }
     // What was never routed needs no route now.
     guard !live.isEmpty else { return }
+    if plan.editedRoute != nil {
+      switch provider.observe(live, owned: false) {
+      case .routing(.released): return
+      case .unusable(let problem):
+        say("the route is left as it is: \(problem)")
+        guard routing == .released else { return }
+      default: break
+      }
+    }
     for write in try provider.writes(for: routing, live: live) {
       switch write {
       case .create(let object): _ = try await client.create(object.type, object.object)
       case .replace(let object): _ = try await client.replace(object.type, object.object)
+      case .patch(let type, let key, let operations): _ = try await client.patch(type, key, .json(operations))
       }
     }
+    if plan.editedRoute != nil, routing == .released { return say("the route says again what it said before") }
     say(routing == .released ? "all requests go to the callers' Services" : "all requests go to the stable revision")
   }
 

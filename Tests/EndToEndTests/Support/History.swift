@@ -21,7 +21,7 @@ struct Moment {
     return all("replicasets.apps").filter { $0.controllerUID == owner && ($0.replicas ?? 0) > 0 }.map(\.name).sorted()
   }
 
-  var canaryWeight: Int { object(Shop.virtualServices, "checkout")?.canaryWeight ?? 0 }
+  var canaryWeight: Int { all(Shop.virtualServices).map(\.canaryWeight).max() ?? 0 }
 
   /// The ReplicaSet behind the canary's Service.
   var canarySet: JSON? {
@@ -47,8 +47,10 @@ extension Shop {
     _ version: ClusterRecord.Version, _ moment: Moment, _ mayRollByItself: Bool
   ) -> String? {
     if version.resource == Self.virtualServices, !version.isDeleted {
-      let sum = version.object.destinations.map(\.weight).reduce(0, +)
-      if sum != 100 { return "the weights add up to \(sum)" }
+      for rule in version.object[path: ["spec", "http"]]?.array ?? [] where rule["route"] != nil {
+        let sum = (rule["route"]?.array ?? []).map { $0["weight"]?.int ?? 100 }.reduce(0, +)
+        if sum != 100 { return "the weights of rule \(rule["name"]?.string ?? "?") add up to \(sum)" }
+      }
     }
     let owned = moment.ownedSetsWithPods
     if owned.count > 1, !mayRollByItself { return "the Deployment owns two sets with pods: \(owned)" }

@@ -11,6 +11,7 @@ struct Manifest: Sendable {
   var analysis: [String] = []
   /// More members of the Rollout's spec, a line each.
   var more: [String] = []
+  var traffic = "{istio: {}}"
   /// More documents.
   var companions: [String] = []
   /// Whether the Deployment may come to own two sets with pods, since somebody lets it roll by itself.
@@ -63,7 +64,7 @@ struct Manifest: Sendable {
     spec:
       workloadRef: {apiVersion: apps/v1, kind: Deployment, name: checkout}
       serviceRefs: [{name: checkout, port: http}]
-      traffic: {istio: {}}
+      traffic: \(traffic)
       settle: 1s
       scaleDownDelay: 2s
       steps: [\(steps.joined(separator: ", "))]

@@ -38,5 +38,7 @@ extension JSON {
     }
   }
 
-  var canaryWeight: Int { destinations.filter { $0.host.hasPrefix("checkout-canary.") }.map(\.weight).reduce(0, +) }
+  var canaryWeight: Int {
+    destinations.filter { $0.host.split(separator: ".").first == "checkout-canary" }.map(\.weight).reduce(0, +)
+  }
 }

@@ -37,7 +37,9 @@ struct Rights: Hashable, CustomStringConvertible {
   ]
 
   /// The scenarios that together use all the rest.
-  static let telling: Set<String> = ["good", "bad-errors", "deleted", "run-deleted", "undo", "retry", "supersede"]
+  static let telling: Set<String> = [
+    "good", "bad-errors", "deleted", "run-deleted", "undo", "retry", "supersede", "in-place",
+  ]
 
   /// What a user did by an audit log, and what was refused; `nil` where there is no log.
   static func used(in log: URL, by user: String) throws -> (done: Set<Rights>, refused: Set<String>)? {

@@ -4,6 +4,9 @@ import Testing
 struct Manifests {
   var tag = "v1"
   var replicas = 4
+  var traffic = "{istio: {}}"
+  /// More documents.
+  var companions: [String] = []
   var steps = ["{weight: 20, analyze: {for: 3s}}", "{weight: 50, analyze: {for: 3s}}"]
   /// More members of the Rollout's spec, a line each.
   var more: [String] = []
@@ -48,7 +51,7 @@ struct Manifests {
     spec:
       workloadRef: {apiVersion: apps/v1, kind: Deployment, name: checkout}
       serviceRefs: [{name: checkout, port: http}]
-      traffic: {istio: {}}
+      traffic: \(traffic)
       settle: 1s
       scaleDownDelay: 5s
       steps: [\(steps.joined(separator: ", "))]
@@ -67,7 +70,9 @@ extension OperatorWorld {
     _ manifests: Manifests = Manifests(), policies: Policies = .shipped
   ) async throws -> OperatorWorld {
     let world = try OperatorWorld(policies: policies)
-    for manifest in [manifests.service, manifests.deployment, manifests.rollout] { try world.create(manifest) }
+    for manifest in [manifests.service, manifests.deployment] + manifests.companions + [manifests.rollout] {
+      try world.create(manifest)
+    }
     try await world.settle("the first revision to be stable") { $0.phase == "Idle" }
     return world
   }

@@ -335,7 +335,10 @@ final class OperatorWorld {
   }
 
   /// `nil` where there is no routing object.
-  var canaryWeight: Int? { object(.virtualServices).map { Breaches.destinations($0)["checkout-canary"] ?? 0 } }
+  var canaryWeight: Int? { route.map { Breaches.destinations($0)["checkout-canary"] ?? 0 } }
+
+  /// Sluice's own, or the person's that is edited in place.
+  var route: JSON? { object(.virtualServices) ?? object(.virtualServices, "shop") }
 
   func set(_ tag: String) -> JSON? {
     objects(.replicaSets).first {
@@ -396,7 +399,9 @@ struct Breaches: Sendable {
           ?? false
     }
     guard !ready.isEmpty else { return nil }
-    let route = cluster.get(.virtualServices, OperatorWorld.key)
+    let route = ["checkout", "shop"].lazy.compactMap { [cluster] in
+      cluster.get(.virtualServices, ObjectKey(namespace: "shop", name: $0))
+    }.first
     let shares = route.map(Self.destinations) ?? ["checkout": 100]
     for (name, weight) in shares.sorted(by: { $0.key < $1.key }) where weight > 0 {
       guard let service = cluster.get(.services, ObjectKey(namespace: "shop", name: name)) else {
@@ -411,10 +416,12 @@ struct Breaches: Sendable {
     return nil
   }
 
-  /// Weights by Service.
+  /// Weights by Service, of the rule `checkout` or else the first.
   static func destinations(_ route: JSON) -> [String: Int] {
     var shares: [String: Int] = [:]
-    for destination in route[path: ["spec", "http"]]?[0]?["route"]?.array ?? [] {
+    let rules = route[path: ["spec", "http"]]?.array ?? []
+    let rule = rules.first { $0["name"] == "checkout" } ?? rules.first
+    for destination in rule?["route"]?.array ?? [] {
       let host = destination[path: ["destination", "host"]]?.string ?? ""
       shares[String(host.split(separator: ".").first ?? ""), default: 0] += destination["weight"]?.int ?? 100
     }

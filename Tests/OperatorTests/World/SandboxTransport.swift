@@ -33,6 +33,7 @@ struct VirtualClock: Clock {
 final class SandboxTransport: Transport {
   private struct State {
     var hangs: @Sendable (HTTPRequest) -> Bool = { _ in false }
+    var before: (isAwaited: @Sendable (HTTPRequest) -> Bool, body: @Sendable () -> Void)?
     var writes: [String] = []
     var requests = 0
   }
@@ -53,7 +54,20 @@ final class SandboxTransport: Transport {
 
   func hang(where isAffected: @escaping @Sendable (HTTPRequest) -> Bool) { state.withLock { $0.hangs = isAffected } }
 
+  /// Does something once, just before the next request of a kind reaches the server.
+  func beforeNext(
+    where isAwaited: @escaping @Sendable (HTTPRequest) -> Bool, _ body: @escaping @Sendable () -> Void
+  ) {
+    state.withLock { $0.before = (isAwaited, body) }
+  }
+
   func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+    let before = state.withLock { state -> (@Sendable () -> Void)? in
+      guard let before = state.before, before.isAwaited(request) else { return nil }
+      state.before = nil
+      return before.body
+    }
+    before?()
     let hangs = state.withLock { state in
       state.requests += 1
       return state.hangs(request)

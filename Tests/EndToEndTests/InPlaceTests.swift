@@ -1,0 +1,95 @@
+import Foundation
+import KubernetesAPI
+import Testing
+
+/// A run whose weights are those of one rule in a VirtualService of the team's, which Git holds.
+extension EndToEnd {
+  /// What Git holds: the rule `checkout`, which takes all, and one of another Service.
+  private static let route = """
+    apiVersion: networking.istio.io/v1
+    kind: VirtualService
+    metadata: {name: shop, annotations: {team: shop}}
+    spec:
+      hosts: [checkout]
+      http:
+      - name: cart
+        match: [{uri: {prefix: /cart}}]
+        route: [{destination: {host: cart}}]
+      - name: checkout
+        timeout: 10s
+        route: [{destination: {host: checkout, port: {number: 80}}}]
+    """
+
+  private static func manifest(_ steps: [String]) -> Manifest {
+    var manifest = Manifest(steps: steps)
+    manifest.traffic = "{istio: {route: {name: shop, rule: checkout}}}"
+    manifest.companions = [route]
+    return manifest
+  }
+
+  @Test("a rule of the team's own is weighed through a promotion and an abort, and is theirs again after each")
+  func inPlace() async throws {
+    try await Shop.open("in-place", Self.manifest(["{weight: 20, pause: {}}", "{weight: 50, analyze: {for: 3s}}"])) {
+      shop in
+      let git = try await shop.get(Shop.virtualServices, "shop")
+      #expect(try await shop.exists(Shop.virtualServices, "checkout") == false, "none of Sluice's own is made")
+      #expect(git.annotations["team"] == "shop" && git.labels.isEmpty)
+
+      try await shop.setImage("v2")
+      try await shop.status(5, exitOnPause: true)
+      // A person edits another part in mid-run, as `kubectl edit` sends it, and a tool applies another field.
+      try await shop.kubectl(
+        "patch", Shop.virtualServices, "shop", "--type=json", "--patch",
+        #"[{"op": "add", "path": "/spec/http/0/timeout", "value": "1s"}, {"op": "add", "path": "/spec/http/0", "value":"#
+          + #"{"name": "new", "match": [{"uri": {"exact": "/new"}}], "route": [{"destination": {"host": "cart"}}]}}]"#)
+      try await shop.kubectl("annotate", Shop.virtualServices, "shop", "team=other", "--overwrite")
+      try await Task.sleep(for: .seconds(2))
+      let edited = try await shop.get(Shop.virtualServices, "shop")
+      #expect(edited.canaryWeight == 20)
+      #expect(try await shop.get("rollouts.sluice.dev")[path: ["status", "reassertions"]] == nil)
+      try await shop.decide("promote", "checkout")
+      try await shop.status(0)
+      #expect(shop.weights == [0, 20, 50, 100, 0])
+      let promoted = try await shop.get(Shop.virtualServices, "shop")
+      #expect(
+        promoted[path: ["spec", "http"]]?.array?.compactMap { $0["name"]?.string } == ["new", "cart", "checkout"])
+      #expect(promoted[path: ["spec", "http"]]?[1]?["timeout"] == "1s")
+      #expect(promoted[path: ["spec", "http"]]?[2] == git[path: ["spec", "http"]]?[1], "the rule is as it was")
+      #expect(promoted.annotations["team"] == "other" && promoted.annotations["route.sluice.dev/checkout"] == nil)
+
+      try await shop.setImage("v3-errors20")
+      try await shop.status(2)
+      #expect(try await shop.get(Shop.virtualServices, "shop")["spec"] == promoted["spec"])
+      #expect(try await shop.pods("v3-errors20").isEmpty)
+    }
+  }
+
+  @Test("who sets the team's rule back in mid-run is undone three times, then the run pauses; deletion gives it back")
+  func inPlaceContested() async throws {
+    try await Shop.open("in-place-contested", Self.manifest(["{weight: 20, pause: {}}", "{weight: 50}"])) { shop in
+      let git = try await shop.get(Shop.virtualServices, "shop")["spec"]
+      try await shop.setImage("v2")
+      try await shop.status(5, exitOnPause: true)
+      for count in 1...4 {
+        try await shop.kubectl(
+          "apply", "--server-side", "--field-manager=argocd-controller", "--force-conflicts", "-f", "-",
+          input: Self.route)
+        if count < 4 { try await shop.untilWeight(20) }
+      }
+      let paused = try await shop.until("the run to pause", "rolloutruns.sluice.dev") {
+        $0[path: ["status", "pause", "kind"]]?.string == "Conflict"
+      }
+      let message = paused[path: ["status", "pause", "message"]]?.string ?? ""
+      #expect(message.contains("argocd-controller") && message.contains("sluice resume"), "\(message)")
+      #expect(try await shop.get(Shop.virtualServices, "shop").canaryWeight == 0, "it stays as they wrote it")
+      try await shop.decide("resume", "checkout")
+      try await shop.untilWeight(20)
+
+      try await shop.kubectl("delete", "rollouts.sluice.dev", "checkout")
+      let left = try await shop.get(Shop.virtualServices, "shop")
+      #expect(left["spec"] == git && left.annotations["route.sluice.dev/checkout"] == nil)
+      #expect(try await shop.exists("service", "checkout-stable") == false)
+      #expect(try await shop.get("service").selector == ["app": "checkout"])
+    }
+  }
+}
