@@ -68,6 +68,7 @@ struct WorkQueueState<Key: Hashable & Sendable>: Sendable {
   /// Keys that are known: due, waiting or being worked on.
   var count: Int { entries.count }
   var dueCount: Int { urgent.count + normal.count }
+  var hasUrgent: Bool { !urgent.isEmpty }
 
   /// Makes a key due at once.
   /// - Returns: `false` if the queue is full and the key is new.

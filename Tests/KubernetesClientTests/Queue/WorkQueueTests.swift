@@ -46,6 +46,37 @@ struct WorkQueueTests {
     #expect(try await next?.key == "now")
   }
 
+  @Test("of many workers that wait one is called, and another one watches the clock in its place")
+  func callsOne() async throws {
+    let clock = ManualClock()
+    let queue = queue(clock)
+    queue.add("late", reason: "x", after: .seconds(60))
+    try await withThrowingTaskGroup(of: String?.self) { group async throws in
+      for _ in 0..<8 { group.addTask { try await queue.next()?.key } }
+      for _ in 0..<2 { group.addTask { try await queue.next(urgentOnly: true)?.key } }
+      await clock.sleepers()
+      // Each is due sooner than all before it, so that the clock is looked at anew again and again.
+      for second in (1...50).reversed() {
+        queue.add("at \(second)", reason: "x", after: .seconds(second))
+        await Task.yield()
+      }
+      queue.add("urgent", reason: "x", urgent: true)
+      let urgent = try await group.next()
+      #expect(urgent == "urgent")
+      queue.add("now", reason: "x")
+      let now = try await group.next()
+      #expect(now == "now")
+      for second in 1...6 {
+        await clock.sleepers()
+        clock.advance(by: .seconds(1))
+        let next = try await group.next()
+        #expect(next == "at \(second)")
+      }
+      group.cancelAll()
+      while let _ = try? await group.next() {}
+    }
+  }
+
   @Test("after the shutdown there is nothing more, and nothing is taken in")
   func shutdown() async throws {
     let queue = queue(ManualClock())
