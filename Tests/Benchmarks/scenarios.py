@@ -4,7 +4,7 @@ import random
 import threading
 import time
 
-from cluster import SLUICE, Environment, Failure, describe, kinds, until
+from cluster import SLUICE, Environment, Failure, describe, kinds, stand_back, until
 
 SEED = 20240229
 LANES = 20
@@ -51,7 +51,7 @@ def abort(binary, aborts, *, burdened, tell):
             toucher = threading.Thread(target=touch, args=(world, others, stop), daemon=True)
             toucher.start()
         tell(f"{aborts} aborts in {len(lanes)} namespaces")
-        before = world.processor_time()
+        before, said = world.processor_time(), world.metrics_of_controller()
         began = time.monotonic()
         try:
             driver = Driver(world, lanes, aborts)
@@ -63,6 +63,8 @@ def abort(binary, aborts, *, burdened, tell):
             toucher.join(10)
         result = driver.result()
         result["controllerProcessors"] = (world.processor_time() - before) / took
+        reconciles = "sluice_reconcile_seconds_count"
+        result["reconcilesPerSecond"] = (world.metrics_of_controller()[reconciles] - said[reconciles]) / took
         if burdened:
             result["burden"] = {
                 "otherRollouts": len(others), "touchesPerSecond": touch.count / took if took else 0,
@@ -113,6 +115,7 @@ def start_others(world, lanes, tell):
 
 def touch(world, others, stop):
     """Changes an annotation of one other Rollout after the other, so that they are reconciled all the time."""
+    stand_back()
     touch.count = 0
     draw = random.Random(SEED)
     end = time.monotonic()
