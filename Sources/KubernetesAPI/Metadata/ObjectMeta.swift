@@ -64,6 +64,10 @@ extension JSON {
   public var generation: Int { self[path: ["metadata", "generation"]]?.int ?? 0 }
   public var labels: [String: String] { self[path: ["metadata", "labels"]]?.strings ?? [:] }
   public var annotations: [String: String] { self[path: ["metadata", "annotations"]]?.strings ?? [:] }
+  /// One label, without making a dictionary of all.
+  public func label(_ name: String) -> String? { self[path: ["metadata", "labels", name]]?.string }
+  /// One annotation, without making a dictionary of all.
+  public func annotation(_ name: String) -> String? { self[path: ["metadata", "annotations", name]]?.string }
   public var finalizers: [String] { self[path: ["metadata", "finalizers"]]?.array?.compactMap(\.string) ?? [] }
   public var isBeingDeleted: Bool { self[path: ["metadata", "deletionTimestamp"]] != nil }
   public var objectKey: ObjectKey { ObjectKey(namespace: namespace, name: name) }

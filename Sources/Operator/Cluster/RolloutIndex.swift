@@ -22,7 +22,7 @@ final class RolloutIndex: Sendable {
       return rollouts(namespace) { names.contains($0[path: ["spec", "workloadRef", "name"]]?.string ?? "") }
     case .services: return labelled(object) + rollouts(namespace) { self.names(of: $0).contains(object.name) }
     case .endpointSlices:
-      let service = object.labels["kubernetes.io/service-name"] ?? ""
+      let service = object.label("kubernetes.io/service-name") ?? ""
       return rollouts(namespace) { rollout in
         names(of: rollout).contains { service == $0 || service == "\($0)-stable" || service == "\($0)-canary" }
       }
@@ -45,7 +45,7 @@ final class RolloutIndex: Sendable {
   }
 
   private func labelled(_ object: JSON) -> [ObjectKey] {
-    [object.labels[Names.rollout]].compactMap { $0 }.map { key(object.namespace, $0) }
+    [object.label(Names.rollout)].compactMap { $0 }.map { key(object.namespace, $0) }
   }
 
   private func names(of rollout: JSON) -> [String] {

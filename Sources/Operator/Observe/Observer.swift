@@ -40,7 +40,7 @@ struct Observer {
       seen.canRoute = false
       let own = snapshot.objects(plan.provider.kinds.routes, namespace: plan.namespace)
       seen.routingIsRetired =
-        plan.deletionPolicy != .delete || !own.contains { $0.labels[Names.rollout] == rollout.name }
+        plan.deletionPolicy != .delete || !own.contains { $0.label(Names.rollout) == rollout.name }
       return
     }
     let routes = snapshot.objects(provider.kinds.routes, namespace: plan.namespace)

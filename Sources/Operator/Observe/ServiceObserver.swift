@@ -19,20 +19,21 @@ struct ServiceObserver {
   /// The names of Services that select pods with these labels, besides some and the generated ones.
   func others(than known: Set<String>, selecting labels: [String: String]) -> [String] {
     snapshot.objects(.services, namespace: rollout.namespace).filter { service in
-      let selector = service[path: ["spec", "selector"]]?.strings ?? [:]
-      return !selector.isEmpty && !known.contains(service.name) && service.labels[Names.rollout] == nil
-        && selector.allSatisfy { labels[$0.key] == $0.value }
+      guard service.label(Names.rollout) == nil, let selector = service[path: ["spec", "selector"]]?.object,
+        !selector.isEmpty
+      else { return false }
+      return selector.allSatisfy { labels[$0.key] == $0.value.string } && !known.contains(service.name)
     }.map(\.name)
   }
 
   /// A pin counts where both its annotation and the hash in the selector are there; half a pin is one to be taken away.
   private func pin(of callers: JSON) -> String? {
-    callers.annotations[Names.pin] ?? callers[path: ["spec", "selector", Names.templateHash]]?.string
+    callers.annotation(Names.pin) ?? callers[path: ["spec", "selector", Names.templateHash]]?.string
   }
 
   private func generated(_ track: GeneratedService.Track, callers: JSON) -> ServiceView.Generated? {
     let name = GeneratedService.name(of: callers.name, track)
-    guard let live = snapshot.object(.services, key(name)), live.labels[Names.rollout] == rollout.name else {
+    guard let live = snapshot.object(.services, key(name)), live.label(Names.rollout) == rollout.name else {
       return nil
     }
     return ServiceView.Generated(
@@ -47,7 +48,7 @@ struct ServiceObserver {
   private func readyEndpoints(of service: String) -> [String: Int] {
     var names: Set<String> = []
     for slice in snapshot.objects(.endpointSlices, namespace: rollout.namespace)
-    where slice.labels["kubernetes.io/service-name"] == service {
+    where slice.label("kubernetes.io/service-name") == service {
       for endpoint in slice["endpoints"]?.array ?? []
       where endpoint[path: ["conditions", "ready"]]?.bool != false {
         if let pod = endpoint[path: ["targetRef", "name"]]?.string { names.insert(pod) }
@@ -55,7 +56,7 @@ struct ServiceObserver {
     }
     var ready: [String: Int] = [:]
     for name in names {
-      let hash = snapshot.object(.pods, key(name))?.labels[Names.templateHash] ?? ""
+      let hash = snapshot.object(.pods, key(name))?.label(Names.templateHash) ?? ""
       ready[hash, default: 0] += 1
     }
     return ready

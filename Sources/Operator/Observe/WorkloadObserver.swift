@@ -13,7 +13,7 @@ struct WorkloadObserver {
     let spec = deployment["spec"]
     return DeploymentView(
       replicas: spec?["replicas"]?.int ?? 1, paused: spec?["paused"]?.bool ?? false,
-      heldBy: deployment.annotations[Names.held], managed: deployment.labels[Names.managed] == rollout.name,
+      heldBy: deployment.annotation(Names.held), managed: deployment.label(Names.managed) == rollout.name,
       revision: PodTemplate(of: deployment).name,
       observed: (status?["observedGeneration"]?.int ?? 0) >= deployment.generation,
       progressDeadline: .seconds(progressDeadline), isBeingDeleted: deployment.isBeingDeleted, lastWriter: lastWriter)
@@ -30,7 +30,7 @@ struct WorkloadObserver {
   /// What is left of a Rollout's sets when the Deployment is gone: those that nothing controls any more.
   static func strays(of rollout: ObjectKey, in snapshot: any ClusterSnapshot) -> [SetView] {
     snapshot.objects(.replicaSets, namespace: rollout.namespace).compactMap { set in
-      guard !set.isBeingDeleted, set.labels[Names.rollout] == rollout.name, !isControlled(set) else { return nil }
+      guard !set.isBeingDeleted, set.label(Names.rollout) == rollout.name, !isControlled(set) else { return nil }
       return SetView(set, owner: .sluice, matchesTemplate: false, trouble: nil)
     }
   }
@@ -73,7 +73,7 @@ struct WorkloadObserver {
       return controller["uid"]?.string == deployment.uid ? .deployment : nil
     }
     // Also one that lost its reference, or has one to a Deployment that was made anew: its pods still are there.
-    return set.labels[Names.rollout] == rollout.name ? .sluice : nil
+    return set.label(Names.rollout) == rollout.name ? .sluice : nil
   }
 
   private func isOwned(_ pod: JSON, by set: JSON) -> Bool {
