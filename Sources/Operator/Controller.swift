@@ -50,13 +50,14 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
     let hold = HoldProbe(client: writing, view: watches.view, logger: logger) { rollout in
       queue.add(rollout, reason: "the hold was probed")
     }
+    let aborts = AbortRecord(time: client.time)
     let reconciler = Reconciler(
-      view: watches.view, client: writing, board: board,
+      view: watches.view, client: writing, board: board, aborts: aborts,
       announcer: Announcer(events: events, outbox: outbox, time: client.time),
       hold: hold, quiet: QuietTimes(), settings: settings, logger: logger)
     let judge = Judge(
       board: board, queue: queue, prometheus: PrometheusClient(baseURL: settings.prometheusURL, transport: outbound),
-      time: client.time, logger: logger)
+      aborts: aborts, time: client.time, logger: logger)
     let reconciles = ReconcileRecord(time: client.time)
     let workers = WorkerPool(
       queue, workers: settings.workers, reserved: OperatorSettings.reservedWorkers, logger: logger
@@ -83,7 +84,7 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
     }
     fence.set(elector.fence)
     let page = StatusPage(
-      version: settings.version, watches: watches, reconciles: reconciles, requests: requests,
+      version: settings.version, watches: watches, reconciles: reconciles, aborts: aborts, requests: requests,
       queueDepth: { queue.depth }, isLeading: { fence.timeLeft > .zero })
 
     try await withThrowingTaskGroup(of: Void.self) { group in

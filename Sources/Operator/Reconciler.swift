@@ -13,6 +13,7 @@ struct Reconciler: Sendable {
   let view: ClusterView
   let client: KubernetesClient
   let board: JudgeBoard
+  let aborts: AbortRecord
   let announcer: any Announcing
   let hold: HoldProbe
   let quiet: QuietTimes
@@ -28,14 +29,21 @@ struct Reconciler: Sendable {
     var logger = logger
     logger[metadataKey: "rollout"] = "\(item.key.name)"
     logger[metadataKey: "namespace"] = "\(item.key.namespace)"
+    aborts.begins(item.key)
+    let outcome = try await turns(item.key, logger: logger)
+    aborts.ends(item.key)
+    return outcome
+  }
+
+  private func turns(_ key: ObjectKey, logger: Logger) async throws -> WorkOutcome {
     for _ in 1..<Self.maxAttempts {
       do {
-        return try await turn(item.key, logger: logger)
+        return try await turn(key, logger: logger)
       } catch let error as KubernetesError where error.isConflict || error.isNotFound {
         logger.debug("deciding anew: the object changed", metadata: ["problem": "\(error)"])
       }
     }
-    return try await turn(item.key, logger: logger)
+    return try await turn(key, logger: logger)
   }
 
   private func turn(_ key: ObjectKey, logger: Logger) async throws -> WorkOutcome {
@@ -204,7 +212,7 @@ private struct Turn {
       try await EffectCarrier(
         cluster: reconciler.writer, snapshot: view, rollout: json, plan: inForce, provider: provider, run: run,
         state: decision.rollout, place: decision.run.flatMap { RoutedBy($0, steps: inForce.stepLimit) },
-        templates: templates, announcer: reconciler.announcer, logger: logger
+        templates: templates, announcer: reconciler.announcer, aborts: reconciler.aborts, logger: logger
       ).carryOut(decision.effects)
       target = provider.flatMap(routedTarget)
     } catch {

@@ -45,13 +45,14 @@ public struct PrometheusClient: Sendable {
   /// - Parameters:
   ///   - time: the server's present time if `nil`.
   ///   - timeout: for the whole exchange; the server is told the same.
+  ///   - whenAnswered: called when the answer is there, before it is read, for who measures how long reading takes.
   /// - Throws: ``PrometheusError``, or `CancellationError`.
-  public func query(_ expression: String, at time: Date? = nil, timeout: Duration = .seconds(10)) async throws
-    -> QueryResult
-  {
+  public func query(
+    _ expression: String, at time: Date? = nil, timeout: Duration = .seconds(10), whenAnswered: () -> Void = {}
+  ) async throws -> QueryResult {
     var fields = [("query", expression)]
     if let time { fields.append(("time", Self.seconds(time))) }
-    return try await post("query", fields, timeout: timeout)
+    return try await post("query", fields, timeout: timeout, whenAnswered: whenAnswered)
   }
 
   /// The values of an expression at regular moments, as a matrix.
@@ -70,7 +71,9 @@ public struct PrometheusClient: Sendable {
     return try await post("query_range", fields, timeout: timeout)
   }
 
-  private func post(_ path: String, _ fields: [(String, String)], timeout: Duration) async throws -> QueryResult {
+  private func post(
+    _ path: String, _ fields: [(String, String)], timeout: Duration, whenAnswered: () -> Void = {}
+  ) async throws -> QueryResult {
     // Servers that know `limit` then send no more than is needed to see that it is too much.
     let all = fields + [("timeout", PromQL.duration(timeout)), ("limit", "\(limits.series + 1)")]
     let form = all.map { "\($0)=\(Self.escape($1))" }.joined(separator: "&")
@@ -85,6 +88,7 @@ public struct PrometheusClient: Sendable {
     } catch let error as TransportError {
       throw Self.translate(error)
     }
+    whenAnswered()
     return try QueryAnswer.read(response, maxSeries: limits.series)
   }
 

@@ -152,4 +152,19 @@ private struct GrowingMesh: Sendable {
     #expect(board.takePasts(uptime: .seconds(600)).isEmpty)
     #expect(board.takeDue(uptime: .seconds(600)).count == 1)
   }
+
+  @Test("a look that finds what was known is no news, so that nobody has to look at it again")
+  func news() throws {
+    let board = JudgeBoard()
+    let run = try run()
+    let key = ObjectKey(namespace: "shop", name: "web")
+    board.follow(key, run, uptime: .zero)
+    var silent = LookAnswers()
+    for question in LookAnswers.Question.all(IstioMetrics()) { silent.answers[question] = .series([]) }
+    #expect(board.record(silent, for: key, at: start) == .news, "the first look says at least that there is nothing")
+    #expect(board.record(silent, for: key, at: start + 10) == .nothingNew)
+    #expect(board.record(mesh.look(at: start + 20), for: key, at: start + 20) == .news)
+    #expect(
+      board.record(mesh.look(at: start + 30), for: ObjectKey(namespace: "shop", name: "x"), at: start) == .nothingNew)
+  }
 }

@@ -20,6 +20,7 @@ struct EffectCarrier {
   let place: RoutedBy?
   let templates: AnalysisTemplates
   let announcer: any Announcing
+  let aborts: AbortRecord
   let logger: Logger
 
   private var key: ObjectKey { plan.key }
@@ -33,7 +34,13 @@ struct EffectCarrier {
 
   private func carryOut(_ effect: Effect) async throws {
     switch effect {
-    case .setTraffic(let target): try await route(.split(target))
+    case .setTraffic(let target):
+      aborts.writes(key)
+      try await route(.split(target))
+      if !target.reachesCanary, let stages = aborts.wrote(key) {
+        let times = stages.map { ($0.rawValue.lowercased(), Logger.MetadataValue.stringConvertible($1)) }
+        logger.info("the canary is out of the route", metadata: Dictionary(uniqueKeysWithValues: times))
+      }
     case .retireRouting(let delete): try await retireRouting(delete: delete)
     case .renderPolicies: try await renderPolicies()
     case .renderServices(let stable, let canary):

@@ -13,6 +13,7 @@ struct Judge: ServiceLifecycle.Service {
   let board: JudgeBoard
   let queue: WorkQueue<ObjectKey>
   let prometheus: PrometheusClient
+  let aborts: AbortRecord
   let time: TimeSource
   let logger: Logger
 
@@ -66,23 +67,37 @@ struct Judge: ServiceLifecycle.Service {
   private func look(_ batch: [DueLook]) async {
     let scopes = batch.map(\.scope)
     let metrics = batch.first?.metrics
-    let answers = await withTaskGroup(of: (LookAnswers.Question, Answer).self) { group in
+    let (answers, answered) = await withTaskGroup(of: (LookAnswers.Question, Answer, Duration).self) { group in
       for question in LookAnswers.Question.all(metrics) {
-        group.addTask { (question, await ask(question, metrics, scopes)) }
+        group.addTask {
+          let (answer, came) = await ask(question, metrics, scopes)
+          return (question, answer, came)
+        }
       }
       var answers: [LookAnswers.Question: Answer] = [:]
-      for await (question, answer) in group { answers[question] = answer }
-      return answers
+      var last = Duration.zero
+      for await (question, answer, came) in group {
+        answers[question] = answer
+        last = max(last, came)
+      }
+      return (answers, last)
     }
     guard !Task.isCancelled else { return }
     for look in batch {
       let own = LookAnswers(answers: answers.mapValues { $0.own(of: look.scope) })
-      tell(look.rollout, fails: board.record(own, for: look.rollout, at: time.now))
+      let found = board.record(own, for: look.rollout, at: time.now)
+      if found == .failure { aborts.proved(look.rollout, answered: answered) }
+      tell(look.rollout, found)
     }
   }
 
-  private func tell(_ rollout: ObjectKey, fails: Bool) {
-    queue.add(rollout, reason: fails ? "a check failed" : "measured", urgent: fails)
+  /// A look that found what was known before changes no decision; what only time changes, the last turn has seen to.
+  private func tell(_ rollout: ObjectKey, _ found: JudgeBoard.Found) {
+    switch found {
+    case .nothingNew: break
+    case .news: queue.add(rollout, reason: "measured")
+    case .failure: queue.add(rollout, reason: "a check failed", urgent: true)
+    }
   }
 
   /// The answer to a question for many runs.
@@ -98,12 +113,21 @@ struct Judge: ServiceLifecycle.Service {
     }
   }
 
+  /// - Returns: the answer, and the uptime at which it came.
   private func ask(
     _ question: LookAnswers.Question, _ metrics: (any MeshMetrics)?, _ scopes: [MetricsScope]
+  ) async -> (Answer, Duration) {
+    var came = time.uptime
+    let answer = await ask(question, metrics, scopes) { came = time.uptime }
+    return (answer, came)
+  }
+
+  private func ask(
+    _ question: LookAnswers.Question, _ metrics: (any MeshMetrics)?, _ scopes: [MetricsScope], whenAnswered: () -> Void
   ) async -> Answer {
     guard let metrics, let query = question.text(metrics, scopes) else { return .byNamespace([:]) }
     do {
-      let result = try await prometheus.query(query, timeout: Self.timeout)
+      let result = try await prometheus.query(query, timeout: Self.timeout, whenAnswered: whenAnswered)
       guard case .vector(let samples) = result.value else {
         return .failed("expected a vector, found a \(result.value.typeName)")
       }
@@ -143,8 +167,7 @@ struct Judge: ServiceLifecycle.Service {
           ? "what was measured before cannot be read now" : "what was measured before cannot be read; counting anew",
         metadata: ["rollout": "\(rollout)", "run": "\(run.name)", "problem": "\(problem)"])
     } else {
-      let fails = board.latest(rollout, run: run.name)?.checks.contains { $0.verdict == .fail && !$0.isDryRun } ?? false
-      tell(rollout, fails: fails)
+      tell(rollout, board.latest(rollout, run: run.name)?.hasFailure == true ? .failure : .news)
     }
   }
 
@@ -166,7 +189,7 @@ struct Judge: ServiceLifecycle.Service {
       return values
     }
     guard !Task.isCancelled else { return }
-    tell(rollout, fails: board.record(values, of: round, run: run, for: rollout))
+    tell(rollout, board.record(values, of: round, run: run, for: rollout))
   }
 
   private func value(_ text: String) async -> Measured<Double> {

@@ -110,9 +110,17 @@ final class JudgeBoard: Sendable {
     }
   }
 
+  /// What a look or a round of queries came to.
+  enum Found: Sendable {
+    /// All is as it was known before.
+    case nothingNew
+    case news
+    /// A check fails now.
+    case failure
+  }
+
   /// Takes the answers of one round in.
-  /// - Returns: whether a check fails now.
-  func record(_ answers: LookAnswers, for rollout: ObjectKey, at now: Date) -> Bool {
+  func record(_ answers: LookAnswers, for rollout: ObjectKey, at now: Date) -> Found {
     change(rollout) { entry in
       entry.judge.record(
         answers, at: now, traffic: entry.run.traffic, writtenAt: entry.run.writtenAt, verifiedAt: entry.run.verifiedAt,
@@ -143,10 +151,9 @@ final class JudgeBoard: Sendable {
   }
 
   /// Takes the values of a round in, unless they speak of traffic that is no more.
-  /// - Returns: whether a check fails now.
   func record(
     _ values: [QueryQuestion: Measured<Double>], of round: QueryRound, run: String, for rollout: ObjectKey
-  ) -> Bool {
+  ) -> Found {
     change(rollout) { entry in
       guard entry.run.name == run else { return }
       entry.isAskingQueries = false
@@ -195,13 +202,20 @@ final class JudgeBoard: Sendable {
     return again
   }
 
-  private func change(_ rollout: ObjectKey, _ body: (inout Entry) -> Void) -> Bool {
+  private func change(_ rollout: ObjectKey, _ body: (inout Entry) -> Void) -> Found {
     entries.withLock { entries in
       // Taken out, so that the judge is changed in place.
-      guard var entry = entries.removeValue(forKey: rollout) else { return false }
+      guard var entry = entries.removeValue(forKey: rollout) else { return .nothingNew }
+      let before = entry.isAsked ? entry.judge.latest : nil
       body(&entry)
       entries[rollout] = entry
-      return entry.judge.latest.checks.contains { $0.verdict == .fail && !$0.isDryRun }
+      let latest = entry.judge.latest
+      return latest.hasFailure ? .failure : latest == before ? .nothingNew : .news
     }
   }
+}
+
+extension Measurements {
+  /// Whether a check that decides fails.
+  var hasFailure: Bool { checks.contains { $0.verdict == .fail && !$0.isDryRun } }
 }

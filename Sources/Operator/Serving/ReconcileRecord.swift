@@ -6,9 +6,7 @@ final class ReconcileRecord: Sendable {
   struct Counts: Sendable, Equatable {
     /// By outcome.
     var total: [String: Int] = [:]
-    /// By upper bound, not cumulative; the last one is beyond all bounds.
-    var buckets = Array(repeating: 0, count: ReconcileRecord.bounds.count + 1)
-    var seconds = 0.0
+    var took = Histogram(bounds: ReconcileRecord.bounds)
     /// The uptime at which each one under way began.
     fileprivate(set) var began: [Int: Duration] = [:]
     fileprivate var next = 0
@@ -55,11 +53,8 @@ final class ReconcileRecord: Sendable {
     let now = time.uptime
     state.withLock { counts in
       guard let began = counts.began.removeValue(forKey: number) else { return }
-      let parts = (now - began).components
-      let seconds = Double(parts.seconds) + Double(parts.attoseconds) * 1e-18
       counts.total[outcome, default: 0] += 1
-      counts.buckets[Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count] += 1
-      counts.seconds += seconds
+      counts.took.count(now - began)
     }
   }
 }

@@ -16,6 +16,7 @@ struct StatusPage: Sendable {
   let version: String
   let watches: Watches
   let reconciles: ReconcileRecord
+  let aborts: AbortRecord
   let requests: RequestCounts
   let queueDepth: @Sendable () -> Int
   let isLeading: @Sendable () -> Bool
@@ -62,16 +63,11 @@ struct StatusPage: Sendable {
     text.family(
       "sluice_reconciles_total", .counter, "Reconciles by outcome.",
       counts.total.sorted { $0.key < $1.key }.map { Sample(labels: [("outcome", $0.key)], value: Double($0.value)) })
-    var cumulative = 0
-    var samples: [Sample] = []
-    for (bound, count) in zip(ReconcileRecord.bounds + [.infinity], counts.buckets) {
-      cumulative += count
-      samples.append(
-        Sample(suffix: "_bucket", labels: [("le", MetricsText.number(bound))], value: Double(cumulative)))
-    }
-    samples.append(Sample(suffix: "_sum", value: counts.seconds))
-    samples.append(Sample(suffix: "_count", value: Double(cumulative)))
-    text.family("sluice_reconcile_seconds", .histogram, "How long reconciles took.", samples)
+    text.family("sluice_reconcile_seconds", .histogram, "How long reconciles took.", counts.took.samples())
+    text.family(
+      "sluice_abort_seconds", .histogram,
+      "From the answer that proved a canary bad until the API server took the route without it, by stage.",
+      AbortRecord.Stage.allCases.flatMap { aborts.histogram(of: $0).samples([("stage", $0.rawValue)]) })
   }
 
   private func addRollouts(to text: inout MetricsText) {
