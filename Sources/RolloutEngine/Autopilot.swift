@@ -29,14 +29,17 @@ public struct Harm: Sendable, Equatable {
   public var rate: Double
   /// Whether the canary fails more often than stable beyond doubt.
   public var isWorse: Bool
+  /// Whether it seems to: with 95 % confidence, which is too little for an abort and enough not to raise the weight.
+  public var isSuspect: Bool
   /// Until when was counted.
   public var at: Date
 
-  public init(harmed: Double, excess: Double, rate: Double, isWorse: Bool = false, at: Date) {
+  public init(harmed: Double, excess: Double, rate: Double, isWorse: Bool = false, isSuspect: Bool = false, at: Date) {
     self.harmed = harmed
     self.excess = excess
     self.rate = rate
     self.isWorse = isWorse
+    self.isSuspect = isSuspect
     self.at = at
   }
 }
@@ -104,12 +107,16 @@ struct AutopilotRule {
   /// - Parameters:
   ///   - requests: the canary's at this weight.
   ///   - open: the checks that have not passed, as people read them.
+  ///   - doubt: what speaks against the canary, if anything does; where every check passes, it is tolerated.
   ///   - isBlind: whether a check that decides has no measurement.
-  func raise(from weight: Int, requests: Double, minRequests: Int, open: [String], isBlind: Bool) -> Raise {
+  func raise(from weight: Int, requests: Double, minRequests: Int, open: [String], doubt: String?, isBlind: Bool)
+    -> Raise
+  {
     if isStale || isBlind { return .wait("waits for a measurement") }
     if weight > 0, requests < Double(minRequests) {
       return .wait("waits until the canary has had \(minRequests) requests at this weight")
     }
+    if let doubt, !open.isEmpty { return .wait("waits, since \(doubt); more requests decide, at this weight") }
     let next = weight == 0 ? autopilot.startWeight.value : weight * Self.growth
     if next >= 100, allowed >= 100 {
       return open.isEmpty ? .promote : weight < Self.ceiling ? .to(Self.ceiling) : .wait(waiting(for: open))

@@ -133,7 +133,7 @@ extension Turn {
     let isBlind = !isComplete || (weight > 0 && binding.contains { $0.verdict == .unknown })
     let raise = rule.raise(
       from: weight, requests: seen.measured?.requests ?? 0, minRequests: runPlan.analysis.minRequests, open: open,
-      isBlind: isBlind)
+      doubt: doubt(binding, rule.harm), isBlind: isBlind)
     switch raise {
     case .promote:
       run.flight?.reason = "every check passes, and \(rule.reason(for: 100))"
@@ -145,6 +145,14 @@ extension Turn {
       run.flight?.reason = why
       rollout.situation = .running("\(runPlan.place(index, of: run)) \(why)")
     }
+  }
+
+  /// What speaks against a canary that nothing proves bad yet.
+  private func doubt(_ binding: [CheckReport], _ harm: Harm) -> String? {
+    if let check = binding.first(where: { $0.verdict != .pass && $0.judgement?.evidence.ratioLower ?? 0 > 1 }) {
+      return "the canary seems to be worse than stable (\(check.name))"
+    }
+    return harm.isSuspect ? "the canary seems to fail more often than stable" : nil
   }
 
   // MARK: - People

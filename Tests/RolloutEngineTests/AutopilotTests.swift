@@ -125,12 +125,12 @@ struct AutopilotTests {
     "a canary that nothing proves bad never harms more than the budget: it is held at weight 0, or aborted",
     arguments: [UndecidedAction.pause, .abort])
   func doubtful(action: UndecidedAction) {
-    var world = flying(Self.plan(riskBudget: 20, onUndecided: action)) {
+    var world = flying(Self.plan(riskBudget: 20, maxDuration: "10h", onUndecided: action)) {
       $0.rate = 20
       $0.excess = 0.01
       $0.isOpen = true
     }
-    _ = weights(&world, turns: 400, until: { $0.run?.pause != nil || $0.stage?.isFinished == true })
+    _ = weights(&world, turns: 4000, until: { $0.run?.pause != nil || $0.stage?.isFinished == true })
     world.settle(turns: 20)
     #expect(world.harmed <= 20, "\(world.harmed)")
     #expect(world.cluster.target == .stableOnly)
@@ -189,6 +189,17 @@ struct AutopilotTests {
     #expect(world.stage?.isFinished == false && world.cluster.target?.weight ?? .all < Weight.all)
   }
 
+  @Test("a canary that seems to be worse gets no larger weight while that is not decided")
+  func suspect() {
+    var world = flying(Self.plan(riskBudget: 100_000)) {
+      $0.excess = 0.2
+      $0.isOpen = true
+    }
+    world.settle(turns: 200, until: { $0.run?.pause != nil })
+    #expect(world.cluster.target?.weight == Weight(5), "\(String(describing: world.run?.flight))")
+    #expect(world.run?.flight?.reason?.contains("seems to fail more often than stable") == true)
+  }
+
   // MARK: - People
 
   @Test("promote raises the weight without evidence, and PromoteFull goes to the promotion")
@@ -220,12 +231,12 @@ struct AutopilotTests {
 
   @Test("resume after the budget was used up grants it once more")
   func resume() {
-    var world = flying(Self.plan(riskBudget: 20)) {
+    var world = flying(Self.plan(riskBudget: 20, maxDuration: "10h")) {
       $0.rate = 20
       $0.excess = 0.01
       $0.isOpen = true
     }
-    world.settle(turns: 400, until: { $0.run?.pause != nil })
+    world.settle(turns: 4000, until: { $0.run?.pause != nil })
     let harmed = world.harmed
     world.excess = 0
     world.isOpen = false
@@ -261,10 +272,10 @@ struct AutopilotTests {
   @Test("no weight more than quadruples, small rises are not worth it, and all traffic needs every check")
   func raises() {
     let sure = rule(excess: 0.001)
-    func raise(_ rule: AutopilotRule, _ weight: Int, _ requests: Double = 50, open: [String] = [])
+    func raise(_ rule: AutopilotRule, _ weight: Int, _ requests: Double = 50, open: [String] = [], doubt: String? = nil)
       -> AutopilotRule.Raise
     {
-      rule.raise(from: weight, requests: requests, minRequests: 50, open: open, isBlind: false)
+      rule.raise(from: weight, requests: requests, minRequests: 50, open: open, doubt: doubt, isBlind: false)
     }
     #expect(raise(sure, 0, 0) == .to(5))
     #expect(raise(sure, 1) == .to(4))
@@ -279,5 +290,11 @@ struct AutopilotTests {
       return
     }
     #expect(raise(rule(excess: 0.001, age: 31), 1) == .wait("waits for a measurement"))
+    guard case .wait(let why) = raise(sure, 1, open: ["errors (Insufficient)"], doubt: "it seems worse") else {
+      Issue.record("a canary that seems worse is not given more")
+      return
+    }
+    #expect(why == "waits, since it seems worse; more requests decide, at this weight")
+    #expect(raise(sure, 1, doubt: "it seems worse") == .to(4), "tolerated by every check")
   }
 }

@@ -102,7 +102,7 @@ struct World {
     let known = ledger.excess(risk: 0.01)
     harm = Harm(
       harmed: ledger.harmed, excess: ledger.canary.requests > 0 ? max(0, known.upper) : 1, rate: rate,
-      isWorse: ledger.excess(risk: 0.0001).lower > 0, at: now)
+      isWorse: ledger.excess(risk: 0.0001).lower > 0, isSuspect: ledger.excess(risk: 0.05).lower > 0, at: now)
   }
 
   /// What the canary has cost in truth.

@@ -28,6 +28,9 @@ struct HarmWatch: Sendable {
 
   private let sides: [MetricsView]
 
+  /// The probability that a canary seems to fail more often than stable, and does not.
+  private static let suspicion = 0.05
+
   /// - Parameters:
   ///   - views: those that the mesh has.
   ///   - risk: of all views together.
@@ -78,6 +81,7 @@ struct HarmWatch: Sendable {
     return Harm(
       harmed: known.map(\.ledger.harmed).max() ?? 0,
       excess: served.map { min(1, max(0, $0.ledger.excess(risk: Self.doubt).upper)) }.max() ?? 1,
-      rate: rates.max() ?? 0, isWorse: known.contains { $0.ledger.excess(risk: risk).lower > 0 }, at: at)
+      rate: rates.max() ?? 0, isWorse: known.contains { $0.ledger.excess(risk: risk).lower > 0 },
+      isSuspect: known.contains { $0.ledger.excess(risk: Self.suspicion).lower > 0 }, at: at)
   }
 }

@@ -216,7 +216,7 @@ extension EvidenceRecord {
       limitThreshold: Self.text(evidence.limitThreshold), risk: evidence.values == nil ? Self.text(evidence.risk) : nil,
       budget: Self.text(evidence.budget),
       ratio: Self.text(evidence.values?.ratio), wanted: evidence.values?.wanted,
-      window: evidence.window.map { Duration.seconds($0).text },
+      window: evidence.window.map { Duration.seconds($0 < 1 ? $0 : $0.rounded()).text },
       queries: evidence.queries.isEmpty ? nil : evidence.queries, notes: evidence.notes.isEmpty ? nil : evidence.notes)
   }
 

@@ -35,21 +35,32 @@ enum Timeline {
       {
         timeline[last].verifiedAt = verified
       }
-      if let chapter, chapter.kind == timeline[last].kind, chapter.step == timeline[last].step { return timeline }
+      if let chapter, chapter.kind == timeline[last].kind, chapter.step == timeline[last].step {
+        describe(&timeline[last], after, plan)
+        return timeline
+      }
       close(&timeline[last], before: before, after: after, plan: plan, checks: checks, now: now)
     }
     guard let chapter else { return timeline }
     var record = StepRecord(kind: chapter.kind, step: chapter.step, startedAt: MicroTime(now))
-    if let index = chapter.step.map({ $0 - 1 }), let step = plan.step(index, of: after) {
-      record.name = step.name
-      record.title = step.description
-      if plan.autopilot != nil {
-        record.weight = step.traffic.weight.value
-        record.message = after.flight?.reason
-      }
-    }
+    describe(&record, after, plan)
     if case .aborting(_, let cause) = after.stage { record.message = cause.message }
     return timeline + [record]
+  }
+
+  /// What a step does. An autopilot chooses the weight when pods for it are wanted, and may choose another one until it
+  /// is written; the reason of the choice stays.
+  private static func describe(_ record: inout StepRecord, _ run: RunState, _ plan: Plan) {
+    guard let index = record.step.map({ $0 - 1 }), let step = plan.step(index, of: run) else { return }
+    guard plan.autopilot != nil else {
+      record.name = step.name
+      record.title = step.description
+      return
+    }
+    guard record.weight != step.traffic.weight.value else { return }
+    record.weight = step.traffic.weight.value
+    record.title = step.description
+    record.message = run.flight?.reason
   }
 
   /// When which traffic was verified, as far as the run has come; empty once it is being aborted.
@@ -90,9 +101,8 @@ enum Timeline {
     _ record: inout StepRecord, before: RunState?, after: RunState, plan: Plan, checks: [CheckRecord], now: Date
   ) {
     record.finishedAt = MicroTime(now)
-    if record.kind == .step, !checks.isEmpty { record.checks = checks }
+    if record.kind == .step || record.kind == .promotion, !checks.isEmpty { record.checks = checks }
     record.outcome = .passed
-    if record.kind == .promotion, !checks.isEmpty, plan.bake != nil { record.checks = checks }
     switch after.stage {
     case .aborting(_, .failedCheck), .aborting(_, .notAvailable), .aborting(_, .undecided): record.outcome = .failed
     case .aborting: record.outcome = .cut

@@ -15,6 +15,7 @@ enum Explanation {
     if let pause = status?.pause {
       lines.append("  paused (\(pause.kind.rawValue))\(pause.message.map { ": \($0)" } ?? "")")
     }
+    if let autopilot = status?.autopilot { lines += pace(autopilot, of: run) }
     for record in status?.timeline ?? [] {
       lines.append("")
       lines += entry(record, withQueries: withQueries)
@@ -24,6 +25,17 @@ enum Explanation {
       lines += ["", "now"]
       lines += checks.flatMap { check($0, withQueries: withQueries) }
     }
+    return lines
+  }
+
+  /// How far an autopilot went, and what it rests on.
+  private static func pace(_ autopilot: AutopilotStatus, of run: RolloutRun) -> [String] {
+    var lines = ["  \(RolloutPanel.spent(autopilot, of: run.spec.plan.autopilot?.riskBudget ?? 0))"]
+    if !autopilot.weights.isEmpty {
+      lines.append("  weights so far: " + autopilot.weights.map { "\($0)%" }.joined(separator: ", "))
+    }
+    lines.append("  a step passes when what is known lets a larger weight in; every check must pass before all traffic")
+    if let reason = autopilot.reason, run.isUnderWay { lines.append("  now: \(reason)") }
     return lines
   }
 
@@ -59,7 +71,8 @@ enum Explanation {
     if check.message == nil {
       lines += tracks(evidence)
     }
-    lines += numbers(evidence).map { "      " + $0 }
+    // Of a canary without requests every number says nothing.
+    if evidence.canary?.requests.flatMap(Double.init) != 0 { lines += numbers(evidence).map { "      " + $0 } }
     for note in evidence.notes ?? [] where check.message?.contains(note) != true { lines.append("      note: \(note)") }
     if withQueries {
       for query in evidence.queries ?? [] { lines.append("      query: \(query)") }
@@ -120,7 +133,7 @@ enum Explanation {
     let words =
       value <= 1
       ? "nothing speaks for it" : "the numbers were up to \(number(eValue)) times likelier if it is"
-    return "\(words) (fails from \(number(threshold)) on)"
+    return "\(words); an abort needs \(number(threshold)) times"
   }
 
   /// A share as a percentage with three significant digits.

@@ -17,7 +17,11 @@ enum RolloutPanel {
     lines.append("")
     lines.append("  canary \(bar(status?.weight ?? 0, width: width)) \(status?.weight ?? 0)%\(extras(snapshot))")
     lines += tracks(snapshot)
-    if let run = snapshot.run { lines += self.run(run, isRejected: status?.phase == .rejected, now: now) }
+    if let run = snapshot.run {
+      lines += self.run(run, isRejected: status?.phase == .rejected, now: now) {
+        status?.message?.contains($0) ?? false
+      }
+    }
     if let rejected = status?.lastRejected, status?.phase == .rejected {
       lines.append("")
       lines.append("  rejected \(rejected.hash) by \(rejected.run): \(rejected.message ?? "")")
@@ -72,7 +76,10 @@ enum RolloutPanel {
     return Table(header: ["", "", "", ""], rows: rows).lines.dropFirst().map { "  " + $0 }
   }
 
-  private static func run(_ run: RolloutRun, isRejected: Bool, now: Date) -> [String] {
+  /// - Parameter isTold: whether a text stands in what was shown before.
+  private static func run(
+    _ run: RolloutRun, isRejected: Bool, now: Date, isTold: (String) -> Bool
+  ) -> [String] {
     let status = run.status
     let phase = status?.phase ?? .pending
     var words = ["  run \(run.metadata.name ?? ""): \(phase.rawValue)"]
@@ -88,7 +95,7 @@ enum RolloutPanel {
     }
     if let autopilot = status?.autopilot, !phase.isFinished {
       if let budget = run.spec.plan.autopilot?.riskBudget { lines.append("    \(spent(autopilot, of: budget))") }
-      if let reason = autopilot.reason { lines.append("    \(reason)") }
+      if let reason = autopilot.reason, !isTold(reason) { lines.append("    \(reason)") }
     }
     lines += checks(status?.checks ?? []).map { "    " + $0 }
     if let answer = status?.commandMessage { lines.append("    last command: \(answer)") }

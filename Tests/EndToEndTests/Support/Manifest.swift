@@ -6,6 +6,10 @@ struct Manifest: Sendable {
   var replicas = 4
   var progressDeadline = 600
   var steps = ["{weight: 20, analyze: {for: 3s}}", "{weight: 50, analyze: {for: 3s}}"]
+  /// Instead of the steps, one member of its spec.
+  var autopilot: String?
+  /// Annotations of the pods, in YAML's braces.
+  var annotations = ""
   var slos = ["{name: errors, errorRate: {max: 1%}}", "{name: p99, latency: {quantile: \"99\", max: 500ms}}"]
   /// More members of its analysis, a line each.
   var analysis: [String] = []
@@ -49,7 +53,7 @@ struct Manifest: Sendable {
       progressDeadlineSeconds: \(progressDeadline)
       selector: {matchLabels: {app: checkout}}
       template:
-        metadata: {labels: {app: checkout}}
+        metadata: {labels: {app: checkout}, annotations: {\(annotations)}}
         spec:
           containers:
           - {name: app, image: "\(Self.image(tag))", ports: [{name: http, containerPort: 8080}]}
@@ -67,7 +71,7 @@ struct Manifest: Sendable {
       traffic: \(traffic)
       settle: 1s
       scaleDownDelay: 2s
-      steps: [\(steps.joined(separator: ", "))]
+      \(autopilot.map { "autopilot: \($0)" } ?? "steps: [\(steps.joined(separator: ", "))]")
       analysis:
         interval: 1s
         slos:
