@@ -178,8 +178,7 @@ private struct Turn {
     }
     guard problems.isEmpty || isUnderWay else { return try await refuse(problems) }
 
-    let kinds = inForce.provider.kinds.all
-    if kinds.contains(where: { !view.isSynced($0) && !view.isAbsent($0) }) { return .again(after: .milliseconds(300)) }
+    guard knowsRoutes(inForce, isUnderWay: isUnderWay) else { return .again(after: .milliseconds(300)) }
     let provider: (any TrafficProvider)?
     do {
       provider = try self.provider(inForce)
@@ -187,7 +186,7 @@ private struct Turn {
       if !isUnderWay, !rollout.metadata.isBeingDeleted, !isMissingService(inForce) {
         return try await refuse(
           error.problems.map { PlanProblem(field: "spec", found: $0, wanted: "a route that can be made") },
-          again: absentRoute(inForce) != nil)
+          again: unknownRoute(inForce) != nil)
       }
       provider = nil
     }
@@ -250,14 +249,28 @@ private struct Turn {
     try? Plan(Rollout(metadata: rollout.metadata, spec: run.spec.plan), templates: templates)
   }
 
-  /// A kind of object that carries the plan's routing and that the cluster does not serve.
-  private func absentRoute(_ plan: Plan) -> ResourceType? { plan.provider.kinds.routes.first(where: view.isAbsent) }
+  /// Before the first list, a route that is there would be taken for one that is missing. Kinds that the cluster does not
+  /// serve are known; and what may not be read beside the routes is done without.
+  private func knowsRoutes(_ plan: Plan, isUnderWay: Bool) -> Bool {
+    let kinds = plan.provider.kinds
+    return kinds.all.allSatisfy { type in
+      let mayDoWithout = !(isUnderWay && kinds.routes.contains(type)) && view.problem(of: type) != nil
+      return view.isSynced(type) || view.isAbsent(type) || mayDoWithout
+    }
+  }
+
+  /// A kind of object that carries the plan's routing and that is not known.
+  private func unknownRoute(_ plan: Plan) -> ResourceType? {
+    plan.provider.kinds.routes.first { !view.isSynced($0) }
+  }
 
   private func provider(_ plan: Plan) throws(RoutingRefusal) -> any TrafficProvider {
-    if let kind = absentRoute(plan) {
+    if let kind = unknownRoute(plan) {
+      let reason = "which this cluster does not serve: install its definition, or name another provider"
+      let problem = view.isAbsent(kind) ? nil : view.problem(of: kind)
       throw RoutingRefusal([
-        "traffic.\(plan.provider.member) needs \(kind.kind) (\(kind.apiVersion)), which this cluster does not serve: "
-          + "install its definition, or name another provider"
+        "traffic.\(plan.provider.member) needs \(kind.kind) (\(kind.apiVersion)), "
+          + (problem.map { "which cannot be read: \($0)" } ?? reason)
       ])
     }
     var live = view.objects(.services, namespace: key.namespace)
@@ -301,13 +314,13 @@ private struct Turn {
   ) {
     guard let run, !run.stage.isFinished else { return reconciler.board.forget(key) }
     let scope = MetricsScope(
-      namespace: key.namespace, services: plan.services, stableReplicaSet: run.stable.set,
+      namespace: key.namespace, services: plan.services, routes: [plan.name], stableReplicaSet: run.stable.set,
       canaryReplicaSet: run.set ?? "\(plan.workload)-\(run.revision)")
     reconciler.board.follow(
       key,
       JudgedRun(
         name: run.name, plan: plan, scope: scope,
-        metrics: provider == nil ? reconciler.board.metrics(key) : provider?.metrics,
+        metrics: provider?.metrics ?? reconciler.board.metrics(key),
         queries: QuerySetting(
           plan: plan, scope: scope,
           hashes: [.stable: run.stable.hash, .canary: seen.set(named: run.set)?.hash ?? run.revision],

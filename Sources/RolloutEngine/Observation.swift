@@ -12,6 +12,10 @@ public struct Observation: Sendable, Equatable {
   public var routing: RoutingView
   /// The place in a run by which the routing object says what it says, where it was one.
   public var routedBy: RoutedBy?
+  /// What keeps the mesh from having taken over what the routing object says; `nil` where it has, or tells nobody.
+  public var routePending: String?
+  /// Whether anything counts which requests arrive where.
+  public var measuresShare = true
   /// Who else wrote what the routing object says, by the name of a field manager.
   public var routeWriter: String?
   public var hold: HoldView

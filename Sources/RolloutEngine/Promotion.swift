@@ -63,7 +63,7 @@ extension Turn {
       return enter(.promoting(.verifying), &run)
     }
     guard keepsAll(&run), hasPods(deployment.replicas, &run) else { return }
-    guard isVerified(weight: 100, run) else { return expire(&run, "the share that arrives at weight 100") }
+    guard hasArrived(weight: 100, &run, "the share that arrives at weight 100") else { return }
     run.verifiedAt = now
     guard let bake = runPlan.bake else { return enter(.promoting(.unpinning), &run) }
     announce(

@@ -62,7 +62,7 @@ extension Turn {
       enter(.step(index, .verifying), &run)
     case .verifying:
       guard keepTraffic(step.traffic, &run), hasPods(podsNeeded(by: step, run), &run) else { return }
-      guard isVerified(weight: step.traffic.weight.value, run) else { return expire(&run, "the share that arrives") }
+      guard hasArrived(weight: step.traffic.weight.value, &run, "the share that arrives") else { return }
       run.verifiedAt = now
       shrink(to: podsNeeded(by: step, run), run)
       announce(
@@ -194,8 +194,32 @@ extension Turn {
 
   private func stableHasPods(_ run: RunState) -> Bool { seen.set(named: run.stable.set)?.available ?? 0 > 0 }
 
+  /// For proxies to follow where nothing tells that they have.
+  private static let unmeasuredWait = Duration.seconds(30)
+
+  /// Whether the mesh has taken the route that was written, and its share arrives.
+  mutating func hasArrived(weight: Int, _ run: inout RunState, _ what: String) -> Bool {
+    if let pending = seen.routePending {
+      rollout.situation = .running("the mesh has not taken the route: \(pending)")
+      expire(&run, "the mesh's word on the route (\(pending))")
+      return false
+    }
+    guard seen.measuresShare || weight == 0 else {
+      // Nothing tells when proxies have it; they follow within seconds.
+      let written = run.trafficWrittenAt ?? now
+      if now.isOver(Self.unmeasuredWait, since: written) { return true }
+      look(in: now.remaining(of: Self.unmeasuredWait, since: written))
+      return false
+    }
+    guard isVerified(weight: weight, run) else {
+      expire(&run, what)
+      return false
+    }
+    return true
+  }
+
   /// Whether the share that arrives agrees with the weight, counted after the write.
-  func isVerified(weight: Int, _ run: RunState) -> Bool {
+  private func isVerified(weight: Int, _ run: RunState) -> Bool {
     guard weight > 0 else { return true }
     guard let share = seen.measured?.share, let written = run.trafficWrittenAt, share.since >= written else {
       return false

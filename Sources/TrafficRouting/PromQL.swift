@@ -31,6 +31,19 @@ enum PromQL {
     return "\(label)=~\(quoted(values.map(literal).joined(separator: "|")))"
   }
 
+  /// A counter, added up by some labels; where its present values are read, also by the process that counts.
+  static func sum(
+    _ metric: String, _ labels: String, by groups: [String], process: [String], reading: MetricsReading
+  ) -> String {
+    switch reading {
+    case .counters:
+      let all = groups + process.filter { !groups.contains($0) }
+      return "sum by (\(all.joined(separator: ", "))) (\(metric){\(labels)})"
+    case .increase(let window):
+      return "sum by (\(groups.joined(separator: ", "))) (increase(\(metric){\(labels)}[\(self.window(window))]))"
+    }
+  }
+
   /// `30s`, or `1500ms` where it is no whole number of seconds; at least a millisecond.
   static func window(_ duration: Duration) -> String {
     let milliseconds = max(1, Int(duration / .milliseconds(1)))

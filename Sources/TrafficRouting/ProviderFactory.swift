@@ -38,7 +38,8 @@ extension Plan {
       return try IstioProvider(
         plan: self, services: setting.services, revision: setting.revision,
         gatewayNamespaces: setting.gatewayNamespaces, clusterDomain: setting.clusterDomain)
-    case .gatewayAPI, .replicas:
+    case .gatewayAPI: return try GatewayProvider(plan: self, setting: setting)
+    case .replicas:
       throw RoutingRefusal(["traffic.\(provider.member) is not served"])
     }
   }

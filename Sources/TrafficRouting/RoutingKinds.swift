@@ -14,13 +14,19 @@ public struct RoutingKinds: Sendable, Hashable {
 
   /// By the member of a Rollout's `spec.traffic` that names the provider.
   public static let byMember: [(member: String, kinds: RoutingKinds)] = [
-    ("istio", RoutingKinds(routes: [.virtualServices], policies: [.destinationRules]))
+    ("istio", RoutingKinds(routes: [.virtualServices], policies: [.destinationRules])),
+    (
+      "gatewayAPI",
+      RoutingKinds(
+        routes: [.httpRoutes], policies: [.destinationRules, .backendTLSPolicies, .serviceProfiles],
+        surroundings: [.gateways, .gatewayClasses, .customResourceDefinitions])
+    ),
   ]
 
   /// Those of every provider, each once.
   public static let every = RoutingKinds(
-    routes: byMember.flatMap(\.kinds.routes), policies: byMember.flatMap(\.kinds.policies),
-    surroundings: byMember.flatMap(\.kinds.surroundings))
+    routes: byMember.flatMap(\.kinds.routes).uniqued, policies: byMember.flatMap(\.kinds.policies).uniqued,
+    surroundings: byMember.flatMap(\.kinds.surroundings).uniqued)
 
   /// Those of the provider that a Rollout's or a run's `spec.traffic` names, valid or not.
   public static func wanted(by traffic: JSON?) -> [ResourceType] {

@@ -20,11 +20,17 @@ public struct MetricsScope: Codable, Sendable, Hashable {
   /// The generated Services of each track.
   public var stableServices: [String]
   public var canaryServices: [String]
+  /// The names of the routing objects, where a mesh counts by them.
+  public var routes: [String] = []
   /// The names of the ReplicaSets, which their pods' names begin with; empty where there is none yet.
   public var stableReplicaSet: String
   public var canaryReplicaSet: String
 
-  public init(namespace: String, services: [PlanService], stableReplicaSet: String, canaryReplicaSet: String) {
+  public init(
+    namespace: String, services: [PlanService], routes: [String] = [], stableReplicaSet: String,
+    canaryReplicaSet: String
+  ) {
+    self.routes = routes.sorted()
     self.namespace = namespace
     // A Service may be there once for each of its ports.
     stableServices = Set(services.map(\.stableName)).sorted()
@@ -72,6 +78,44 @@ public struct MetricSeries: Codable, Sendable, Hashable {
   public init(labels: [String: String], value: Double) {
     self.labels = labels
     self.value = value
+  }
+}
+
+extension MetricSeries {
+  /// An HTTP status that is the callee's fault: 5xx, or none at all (0).
+  static func isServerError(_ code: String) -> Bool { code == "0" || (code.count == 3 && code.hasPrefix("5")) }
+}
+
+extension [MetricSeries] {
+  /// The values by what they count. Series that fall on the same key are added.
+  /// - Parameters:
+  ///   - process: the labels that tell processes apart.
+  ///   - track: of a series' labels; `nil` for one that is another run's.
+  ///   - bucket: a boundary as milliseconds.
+  func readings(
+    process: [String], track: ([String: String]) -> Track?, isError: ([String: String]) -> Bool,
+    bucket: (String) -> String
+  ) -> [MetricsKey: Double] {
+    var readings: [MetricsKey: Double] = [:]
+    for one in self {
+      guard let track = track(one.labels) else { continue }
+      let names = process.map { one.labels[$0] ?? "" }
+      let key = MetricsKey(
+        track: track, process: names.allSatisfy(\.isEmpty) ? "" : names.joined(separator: "/"),
+        isError: isError(one.labels), bucket: bucket(one.labels["le"] ?? ""))
+      readings[key, default: 0] += one.value
+    }
+    return readings
+  }
+
+  /// The values by track and by a label that tells how connections were secured.
+  func policies(label: String, track: ([String: String]) -> Track?) -> [Track: [String: Double]] {
+    var policies: [Track: [String: Double]] = [:]
+    for one in self {
+      guard let track = track(one.labels) else { continue }
+      policies[track, default: [:]][one.labels[label] ?? "", default: 0] += one.value
+    }
+    return policies
   }
 }
 

@@ -78,6 +78,9 @@ public protocol TrafficProvider: Sendable {
   /// The mesh's numbers, by which a run is judged; `nil` where there are none but the plan's own queries.
   var metrics: (any MeshMetrics)? { get }
 
+  /// Whether the share that arrives is measured. False only where the plan says that nobody's metrics tell it.
+  var measuresShare: Bool { get }
+
   /// What this provider cannot do of a target, for people; empty where it can do all of it.
   func limits(_ target: TrafficTarget) -> [String]
 
@@ -109,6 +112,14 @@ public protocol TrafficProvider: Sendable {
   /// - Parameter existing: all of the cluster, or as many as the operator may see.
   func conflicts(existing: [JSON]) -> [RoutingConflict]
 
+  /// What of the plan this cluster cannot carry out now, for people; no run starts meanwhile. What is routed already can
+  /// still be written.
+  var obstacles: [String] { get }
+
+  /// What keeps the mesh from having taken over what live routing objects say, by their status; empty where it has, and
+  /// where it tells nobody.
+  func pending(_ live: [JSON]) -> [String]
+
   /// The policies that the generated Services need: those of the callers' Services, with the plan's over them. The same
   /// on both tracks, or the comparison is not fair.
   /// - Parameter existing: all objects of ``RoutingKinds/policies`` that callers in the plan's namespace can see.
@@ -119,7 +130,20 @@ public protocol TrafficProvider: Sendable {
 extension TrafficProvider {
   public var kinds: RoutingKinds { plan.provider.kinds }
 
+  public var measuresShare: Bool { true }
+
+  public var obstacles: [String] { [] }
+
+  public func pending(_ live: [JSON]) -> [String] { [] }
+
   public func policies(existing: [JSON]) throws(RoutingRefusal) -> [RoutingObject] { [] }
+
+  /// What of the plan's steps and of its policy this provider, on this cluster, cannot do.
+  public var problems: [String] {
+    let steps = plan.steps.enumerated().filter(\.element.setsTraffic)
+    return steps.flatMap { index, step in limits(step.traffic).map { "step \(index + 1)\(step.title): \($0)" } }
+      + obstacles
+  }
 
   public func observe(_ live: [JSON]) -> ObservedRouting { observe(live, owned: false) }
 

@@ -8,14 +8,19 @@ struct RealTraffic {
   /// A run that waits for a person at 20 % and at 50 %. The bound on latency is wide: the machine may be slow.
   private static let plan = manifest(["{weight: 20, pause: {}}", "{weight: 50, pause: {}}"])
 
+  /// By Istio's object and by the Gateway API's; the same Envoy obeys either.
+  static let routes = [("", "{istio: {}}"), ("-by-http-route", "{gatewayAPI: {metrics: Istio}}")]
+
   private static func manifest(_ steps: [String]) -> Manifest {
     let slos = ["{name: errors, errorRate: {max: 1%}}", "{name: p99, latency: {quantile: \"99\", max: 5s}}"]
     return Manifest(steps: steps, slos: slos)
   }
 
-  @Test("no request fails through a whole promotion, and each weight is what arrives")
-  func promotion() async throws {
-    try await Shop.open("promotion", Self.plan) { shop in
+  @Test("no request fails through a whole promotion, and each weight is what arrives", arguments: routes)
+  func promotion(name: String, traffic: String) async throws {
+    var plan = Self.plan
+    plan.traffic = traffic
+    try await Shop.open("promotion\(name)", plan) { shop in
       let load = try Load(shop)
       try await shop.setImage("v2")
       try await shop.status(5, exitOnPause: true)
@@ -35,9 +40,11 @@ struct RealTraffic {
     }
   }
 
-  @Test("no request fails through an abort at 50 %, after which all of them reach stable")
-  func abort() async throws {
-    try await Shop.open("abort", Self.manifest(["{weight: 50, pause: {}}"])) { shop in
+  @Test("no request fails through an abort at 50 %, after which all of them reach stable", arguments: routes)
+  func abort(name: String, traffic: String) async throws {
+    var plan = Self.manifest(["{weight: 50, pause: {}}"])
+    plan.traffic = traffic
+    try await Shop.open("abort\(name)", plan) { shop in
       let load = try Load(shop)
       try await shop.setImage("v2")
       try await shop.status(5, exitOnPause: true)

@@ -146,6 +146,9 @@ import Testing
     Case(
       "spec.traffic", "{gatewayAPI: {mesh: false}}", at: "spec.traffic.gatewayAPI", "neither", "parentRefs, or mesh"),
     Case(
+      "spec.traffic", "{gatewayAPI: {metrics: None}}", at: "spec.traffic.gatewayAPI.metrics", "the SLO errors",
+      "queries of your own"),
+    Case(
       "spec.traffic", "{gatewayAPI: {hostnames: [a.example.com]}}", at: "spec.traffic.gatewayAPI.parentRefs", "none",
       "since hostnames are named"),
     Case(

@@ -65,7 +65,21 @@ import Testing
     #expect(diagnosis(.fine, .unknown).exitCode == 3)
     #expect(diagnosis(.unknown, .fault).exitCode == 2)
     #expect(diagnosis(.fault).lines == ["x x    m", "       do a"])
-    #expect(Doctor.metrics(["a of b": 3, "c of d": 0]).verdict == .note)
-    #expect(Doctor.metrics(["a of b": 3, "c of d": 0]).message.contains("no c of d"))
+  }
+
+  @Test("one mesh whose metrics are all there is enough; else those are named that one of them lacks")
+  func metrics() {
+    let partly = Doctor.metrics(["Istio": ["a": 3, "b": 0], "Linkerd": ["c": 0]])
+    #expect(partly.verdict == .note)
+    #expect(partly.message == "answers, but has no b (Istio)")
+    let found = Doctor.metrics(["Istio": ["a": 0], "Linkerd": ["c": 2, "d": 3]])
+    #expect(found.verdict == .fine)
+    #expect(found.message == "answers, and has the metrics of Linkerd (5 series)")
+  }
+
+  @Test("a cluster needs Istio's kinds or the Gateway API's, not both")
+  func mesh() {
+    #expect(Doctor.mesh(served: []).verdict == .fault)
+    #expect(Doctor.mesh(served: ["HTTPRoute (gateway.networking.k8s.io/v1, v1.4.1, standard)"]).verdict == .fine)
   }
 }

@@ -53,6 +53,9 @@ final class ClusterView: ClusterSnapshot {
   /// Whether the server said that it does not serve the kind.
   func isAbsent(_ type: ResourceType) -> Bool { kinds.isAbsent(type) && !isSynced(type) }
 
+  /// Why a kind is not up to date; `nil` while all is well.
+  func problem(of type: ResourceType) -> String? { caches[type]?.problem }
+
   /// As the cache has them, of every namespace.
   func objects(_ type: ResourceType, inPhase phase: String) -> [JSON] {
     caches[type]?.objects(in: Self.byPhase, at: phase) ?? []

@@ -33,6 +33,7 @@ struct Watches: Sendable {
   /// Of these only one object each is of interest.
   private static let named: [ResourceType: String] = [
     .mutatingAdmissionPolicies: HoldProbe.policy, .mutatingAdmissionPolicyBindings: HoldProbe.policy,
+    .customResourceDefinitions: GatewayCluster.definition,
   ]
 
   init(client: KubernetesClient, namespace: String?, queue: WorkQueue<ObjectKey>, logger: Logger) {

@@ -22,6 +22,10 @@ struct JudgedRun: Sendable {
   var past: [TrafficSpan] = []
   /// The stable revision has no available pod.
   var stableIsDown = false
+
+  func isOfSameMesh(as other: JudgedRun) -> Bool {
+    metrics.map { AnyHashable($0) } == other.metrics.map { AnyHashable($0) }
+  }
 }
 
 /// A run whose next look at the mesh's numbers is due.
@@ -71,7 +75,9 @@ final class JudgeBoard: Sendable {
   /// Has a run judged from now on, or tells how it stands.
   func follow(_ rollout: ObjectKey, _ run: JudgedRun, uptime: Duration) {
     entries.withLock { entries in
-      guard var entry = entries[rollout], entry.run.name == run.name, entry.run.scope == run.scope else {
+      guard var entry = entries[rollout], entry.run.name == run.name, entry.run.scope == run.scope,
+        entry.run.isOfSameMesh(as: run)
+      else {
         entries[rollout] = Entry(
           run: run, judge: RunJudge(plan: run.plan, scope: run.scope, metrics: run.metrics), due: uptime,
           queriesDue: uptime, past: run.past)

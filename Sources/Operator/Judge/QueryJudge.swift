@@ -73,12 +73,15 @@ struct QueryJudge: Sendable {
   private var objectives: [Objective]
   private let interval: Duration
   private let minRequests: Double
+  /// Whether anything counts the requests of the tracks.
+  private let countsRequests: Bool
   /// Requests of the tracks since the traffic was verified.
   private var requests: [Track: Double] = [:]
   private var since: Date?
   private var judgedSince: Date?
 
-  init(_ analysis: PlanAnalysis) {
+  init(_ analysis: PlanAnalysis, countsRequests: Bool = true) {
+    self.countsRequests = countsRequests
     interval = analysis.interval
     minRequests = Double(analysis.minRequests)
     objectives = analysis.slos.compactMap { slo in
@@ -163,7 +166,7 @@ struct QueryJudge: Sendable {
     objectives[index].check.record(canary: canary, stable: round.servesStable ? stable ?? .missing : nil, scale: scale)
   }
 
-  private var hasRequests: Bool { requests[.canary] ?? 0 >= minRequests }
+  private var hasRequests: Bool { !countsRequests || requests[.canary] ?? 0 >= minRequests }
 
   /// Whether each query that compares has a value of stable.
   var baseline: Measurements.Baseline {

@@ -95,7 +95,7 @@ struct RunJudge: Sendable {
           earlier: Self.earlier(of: slo, plan.analysis, shares, views: views.count))
       }
     }
-    queries = QueryJudge(plan.analysis)
+    queries = QueryJudge(plan.analysis, countsRequests: metrics != nil)
     questions = Dictionary(
       uniqueKeysWithValues: LookAnswers.Question.all(metrics).compactMap { question in
         metrics.flatMap { question.text($0, [scope]) }.map { (question, $0) }
@@ -176,7 +176,9 @@ struct RunJudge: Sendable {
       if whole.contains(where: { $0.value.value != nil }) {
         watched = min(watched?.lowerBound ?? verifiedAt, now)...now
       }
-      queries.count(whole[LookAnswers.Question(view: .callee, kind: .requests)], since: verifiedAt)
+      // The callees' count where they count: it has copies and what bypasses the route too.
+      queries.count(
+        whole[LookAnswers.Question(view: metrics?.views.last ?? .callee, kind: .requests)], since: verifiedAt)
       bypass.record(
         caller: whole[LookAnswers.Question(view: .caller, kind: .requests)]?.value,
         callee: whole[LookAnswers.Question(view: .callee, kind: .requests)]?.value,

@@ -60,9 +60,9 @@ struct Observer {
     case .missing: seen.routingIsRetired = true
     case .foreign(let key):
       seen.routingIsRetired = true
+      let kind = provider.kinds.routes.first?.kind ?? "object"
       seen.routing = .conflict(
-        "\(provider.kinds.routes.first?.kind ?? "object") \(key) exists and is not this Rollout's; rename or delete it, since Sluice needs the name"
-      )
+        "\(kind) \(key) exists and is not this Rollout's; rename or delete it, since Sluice needs the name")
     case .changed(.split(let target), _, _): seen.routing = .present(target: target, intact: false)
     case .changed(.released, _, _): seen.routing = .present(target: .stableOnly, intact: isLentOnly)
     }
@@ -72,6 +72,10 @@ struct Observer {
     {
       seen.routing = .conflict("\(conflict)")
     }
+    seen.routePending = provider.pending(routes).first
+    seen.measuresShare = provider.measuresShare
+    let problems = provider.problems
+    if !problems.isEmpty { seen.refusal = seen.refusal ?? problems.joined(separator: "; ") }
     let policies = snapshot.objects(provider.kinds.policies, namespace: plan.namespace)
     do throws(RoutingRefusal) {
       let wanted = try provider.policies(existing: policies)

@@ -30,6 +30,7 @@ extension Plan {
     let bake = spec.bake.map { reader.bake($0) }
     let analysis = reader.analysis(spec.analysis ?? AnalysisSpec(), templates)
     reader.checksExist(steps, autopilot, bake, analysis)
+    reader.metricsExist(provider, analysis)
     let settle = reader.duration(spec.settle, or: Defaults.settle, "spec.settle", in: .zero ... .seconds(600))
     let delay = reader.duration(
       spec.scaleDownDelay, or: Defaults.scaleDownDelay, "spec.scaleDownDelay", in: .zero ... .seconds(86_400))

@@ -24,6 +24,8 @@ public struct GatewayTraffic: Sendable, Hashable {
   public let matches: [HTTPMatch]
   /// Whether callers of the Service itself are routed too.
   public let mesh: Bool
+  /// `nil` where the Gateways' classes tell.
+  public let metrics: MetricsSource?
   /// A person's object to edit in place; `nil` where Sluice owns the object.
   public let route: RouteReference?
 }

@@ -101,7 +101,26 @@ extension PlanReader {
     }
     return GatewayTraffic(
       parents: parents, hostnames: spec.hostnames ?? [], matches: matches(spec.matches ?? [], field + ".matches"),
-      mesh: mesh, route: spec.route)
+      mesh: mesh, metrics: spec.metrics, route: spec.route)
+  }
+
+  /// Where nobody counts requests, only queries of the plan's own can tell anything.
+  mutating func metricsExist(_ provider: Plan.Provider, _ analysis: PlanAnalysis) {
+    guard case .gatewayAPI(let gateway) = provider, gateway.metrics == MetricsSource.none else { return }
+    for slo in analysis.slos {
+      if case .query(let query) = slo.objective {
+        if query.ratio != nil || query.difference != nil, query.expression.growsWithTraffic {
+          report(
+            "spec.traffic.gatewayAPI.metrics",
+            found: "None, while the SLO \(slo.name) compares a sum that grows with the traffic of each track",
+            wanted: "the mesh whose metrics tell how much that is, or a query whose value is per request")
+        }
+        continue
+      }
+      report(
+        "spec.traffic.gatewayAPI.metrics", found: "None, while the SLO \(slo.name) needs the mesh's metrics",
+        wanted: "the mesh whose metrics judge it, or SLOs with queries of your own alone")
+    }
   }
 
   private mutating func parent(_ parent: ParentReference, _ field: String) {

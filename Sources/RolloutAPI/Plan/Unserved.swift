@@ -10,8 +10,11 @@ extension Plan {
     case .istio(let istio):
       if istio.delegate { refuse("spec.traffic.istio.delegate", "true", "no such field") }
       if istio.adopt != nil { refuse("spec.traffic.istio.adopt", "a VirtualService", "no such field") }
-    case .gatewayAPI: refuse("spec.traffic", "gatewayAPI", "istio")
-    case .replicas: refuse("spec.traffic", "replicas", "istio")
+    case .gatewayAPI(let gateway):
+      if gateway.route != nil {
+        refuse("spec.traffic.gatewayAPI.route", "an HTTPRoute of your own", "a route that Sluice owns")
+      }
+    case .replicas: refuse("spec.traffic", "replicas", "istio or gatewayAPI")
     }
     if let mtls = policy.mtls { refuse("spec.traffic.mtls", mtls.rawValue, "no mtls setting") }
     for (index, service) in services.enumerated() where service.selector == .managed {

@@ -71,18 +71,33 @@ public struct GatewayAPISpec: Codable, Sendable, Hashable {
   public var matches: [HTTPMatch]?
   /// Whether callers of the Service itself are routed too (a route with the Service as parent); true where absent.
   public var mesh: Bool?
+  /// Whose metrics judge the tracks; found out from the Gateways' classes where absent.
+  public var metrics: MetricsSource?
   public var route: RouteReference?
 
   public init(
     parentRefs: [ParentReference]? = nil, hostnames: [String]? = nil, matches: [HTTPMatch]? = nil, mesh: Bool? = nil,
-    route: RouteReference? = nil
+    metrics: MetricsSource? = nil, route: RouteReference? = nil
   ) {
+    self.metrics = metrics
     self.parentRefs = parentRefs
     self.hostnames = hostnames
     self.matches = matches
     self.mesh = mesh
     self.route = route
   }
+}
+
+/// Whose metrics tell what the tracks do.
+public enum MetricsSource: String, Codable, Sendable, Hashable, CaseIterable {
+  /// Istio's sidecars and gateways.
+  case istio = "Istio"
+  /// Istio's waypoints and gateways; nothing counts beside the callee.
+  case istioAmbient = "IstioAmbient"
+  case linkerd = "Linkerd"
+  case envoyGateway = "EnvoyGateway"
+  /// Nobody's: the plan has only queries of its own, and the share that arrives is not measured.
+  case none = "None"
 }
 
 /// `ParentReference` of the Gateway API.

@@ -156,8 +156,7 @@ final class DataPlane: Sendable {
   // MARK: Seeing and counting
 
   private func observe(_ objects: MeshObjects) {
-    let config = MeshConfig(
-      virtualServices: objects.virtualServices, services: objects.services, slices: objects.slices)
+    let config = MeshConfig(objects)
     state.withLock { state in
       state.config = config
       var pods: [String: Pod] = [:]

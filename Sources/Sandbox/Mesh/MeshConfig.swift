@@ -11,7 +11,10 @@ struct MeshConfig: Sendable {
   /// Who calls, in the order of the Services: a Service has callers once they can know it.
   var callers: [MeshCallers] = []
 
-  /// A VirtualService, for the hosts and gateways that it names.
+  /// The namespaces whose mesh is Linkerd.
+  var linkerd: Set<String> = []
+
+  /// A VirtualService, for the hosts and gateways that it names, or the rules of all HTTPRoutes for one of each.
   struct Host: Sendable {
     var key: ObjectKey
     var hosts: [String]
@@ -31,9 +34,19 @@ struct MeshConfig: Sendable {
 
   init() {}
 
-  init(virtualServices: [JSON], services: [JSON], slices: [JSON]) {
+  init(_ objects: MeshObjects) {
+    self.init(
+      virtualServices: objects.virtualServices, httpRoutes: objects.httpRoutes, linkerd: objects.linkerd,
+      services: objects.services, slices: objects.slices)
+  }
+
+  init(
+    virtualServices: [JSON], httpRoutes: [JSON] = [], linkerd: Set<String> = [], services: [JSON], slices: [JSON]
+  ) {
+    self.linkerd = linkerd
     // Where two name the same host, proxies take the oldest, as istiod sorts them.
-    hosts = virtualServices.sorted { Self.age($0) < Self.age($1) }.map { object in
+    let obeyed = virtualServices.filter { !linkerd.contains($0.namespace) }
+    hosts = obeyed.sorted { Self.age($0) < Self.age($1) }.map { object in
       let names = object[path: ["spec", "hosts"]]?.array?.compactMap(\.string) ?? []
       let gateways = object[path: ["spec", "gateways"]]?.array?.compactMap(\.string) ?? ["mesh"]
       return Host(
@@ -44,6 +57,7 @@ struct MeshConfig: Sendable {
           VirtualServiceRoute(http: $0, namespace: object.namespace)
         })
     }
+    hosts += HTTPRouteRules.hosts(httpRoutes, linkerd: linkerd)
     var endpoints: [ObjectKey: [Endpoint]] = [:]
     for slice in slices {
       guard let name = slice.labels["kubernetes.io/service-name"] else { continue }

@@ -20,6 +20,7 @@ struct MeshState: Sendable {
   private let settings: MeshSettings
   private var random: MeshRandom
   private var metrics = MeshMetrics()
+  private var linkerd = LinkerdProxies()
 
   private var lastTick: Date?
   private var fingerprint: [String] = []
@@ -35,7 +36,7 @@ struct MeshState: Sendable {
     random = MeshRandom(seed: settings.seed)
   }
 
-  func exposition() -> String { metrics.exposition() }
+  func exposition() -> String { metrics.exposition() + linkerd.exposition() }
 
   /// Brings the mesh up to a moment: takes in what changed in the cluster, then sends what the callers send since the
   /// tick before.
@@ -49,6 +50,7 @@ struct MeshState: Sendable {
     let elapsed = min(settings.longestTick, max(0, lastTick.map { now.timeIntervalSince($0) } ?? 0))
     lastTick = now
     for caller in effective.callers { send(caller, seconds: elapsed, now: now) }
+    probe(seconds: elapsed)
   }
 
   // MARK: Seeing the cluster
@@ -65,13 +67,13 @@ struct MeshState: Sendable {
       metrics.keep { namespace, pod in
         seen[ObjectKey(namespace: namespace, name: pod)] != nil || pod == Self.callerPod || pod == Self.gatewayPod
       }
+      linkerd.keep { seen[$0] != nil || $0.name == Self.callerPod }
     }
 
     let changed = objects.fingerprint
     guard changed != fingerprint else { return }
     fingerprint = changed
-    var config = MeshConfig(
-      virtualServices: objects.virtualServices, services: objects.services, slices: objects.slices)
+    var config = MeshConfig(objects)
     config.callers = objects.services.filter { !($0[path: ["spec", "selector"]]?.object ?? [:]).isEmpty }.map {
       MeshCallers(service: $0, defaultRate: Self.isGenerated($0, of: objects) ? 0 : settings.defaultRate)
     }
@@ -128,6 +130,16 @@ struct MeshState: Sendable {
     }
   }
 
+  /// The kubelet's probes pass Linkerd's proxies, which count them; one a second.
+  private mutating func probe(seconds: Double) {
+    for (key, pod) in pods where pod.isRunning && effective.linkerd.contains(key.namespace) {
+      for _ in 0..<due("probe \(key)", seconds) {
+        linkerd.answered(
+          key, workload: pod.workload.name, status: 200, milliseconds: 1, client: "", route: "probe")
+      }
+    }
+  }
+
   /// Whole requests, with the rest kept for the next tick.
   private mutating func due(_ kind: String, _ requests: Double) -> Int {
     let total = (owed[kind] ?? 0) + requests
@@ -143,6 +155,7 @@ struct MeshState: Sendable {
     _ request: MeshRequest, by routes: [VirtualServiceRoute], from source: MeshMetrics.Series.Workload, now: Date
   ) {
     let rule = routes.first { rule in rule.matches.isEmpty || rule.matches.contains { $0.holds(for: request) } }
+    let parent = VirtualServiceRoute.service(request.host, namespace: request.sourceNamespace)
     guard let rule else {
       count(source, .unknown, nil, status: 404, flags: "NR", milliseconds: 0)
       return
@@ -165,12 +178,13 @@ struct MeshState: Sendable {
       count(source, .unknown, nil, status: 503, flags: "NC", milliseconds: 0)
       return
     }
-    send(to: service, rule: rule, from: source, now: now)
+    send(to: service, rule: rule, from: source, calling: (parent, request.port), now: now)
   }
 
   /// Tries endpoints until one answers or the retries are used up; the caller counts the final outcome only.
   private mutating func send(
-    to service: MeshConfig.Service, rule: VirtualServiceRoute, from source: MeshMetrics.Series.Workload, now: Date
+    to service: MeshConfig.Service, rule: VirtualServiceRoute, from source: MeshMetrics.Series.Workload,
+    calling parent: (service: ObjectKey, port: Int), now: Date
   ) {
     var milliseconds = settings.networkLatency
     var outcome = (status: 503, flags: "UH", workload: MeshMetrics.Series.Workload.unknown)
@@ -190,6 +204,15 @@ struct MeshState: Sendable {
       outcome = (504, "UT", outcome.workload)
     }
     if outcome.status < 500 { outcome.flags = "-" }
+    if effective.linkerd.contains(source.namespace) {
+      let errors = ["UH": "FAIL_FAST", "UF,URX": "UNKNOWN", "UT": "REQUEST_TIMEOUT"]
+      linkerd.sent(
+        LinkerdProxies.Outbound(
+          proxy: ObjectKey(namespace: source.namespace, name: source.pod), parent: parent.service, port: parent.port,
+          backend: service.key), status: outcome.status, error: errors[outcome.flags] ?? "",
+        milliseconds: milliseconds)
+      return
+    }
     count(
       source, outcome.workload, service.key, status: outcome.status, flags: outcome.flags, milliseconds: milliseconds)
   }
@@ -201,6 +224,12 @@ struct MeshState: Sendable {
     guard let pod = pods[endpoint.pod], pod.isRunning else { return nil }
     let age = pod.started.map { now.timeIntervalSince($0) } ?? 0
     let answer = pod.application.answer(podAge: age, random: &random)
+    if effective.linkerd.contains(endpoint.pod.namespace) {
+      linkerd.answered(
+        endpoint.pod, workload: pod.workload.name, status: answer.status, milliseconds: answer.milliseconds,
+        client: isMeshed ? "\(source.name).\(source.namespace).serviceaccount.identity.linkerd.cluster.local" : "")
+      return answer
+    }
     let service = effective.reportedService[endpoint.pod]
     metrics.count(
       MeshMetrics.Series(

@@ -35,19 +35,28 @@ struct ClusterMeshSource: MeshSource {
 extension ResourceType {
   static let istioVirtualServices = ResourceType(
     group: "networking.istio.io", kind: "VirtualService", plural: "virtualservices")
+  static let gatewayRoutes = ResourceType(
+    group: "gateway.networking.k8s.io", kind: "HTTPRoute", plural: "httproutes")
 }
 
 /// The objects that a mesh lives by, read at one moment.
 struct MeshObjects: Sendable {
   var virtualServices: [JSON]
+  var httpRoutes: [JSON]
   var services: [JSON]
   var slices: [JSON]
   var pods: [JSON]
+  /// Those whose mesh is Linkerd; Istio's is that of all others.
+  var linkerd: Set<String>
 
-  static let types: [ResourceType] = [.istioVirtualServices, .services, .endpointSlices, .pods]
+  static let types: [ResourceType] = [
+    .istioVirtualServices, .gatewayRoutes, .services, .endpointSlices, .pods, .namespaces,
+  ]
 
   init(_ source: some MeshSource) {
     virtualServices = source.list(.istioVirtualServices)
+    httpRoutes = source.list(.gatewayRoutes)
+    linkerd = Set(source.list(.namespaces).filter(Linkerd.isMesh).map(\.name))
     services = source.list(.services)
     slices = source.list(.endpointSlices)
     pods = source.list(.pods)
@@ -55,12 +64,15 @@ struct MeshObjects: Sendable {
 
   /// Changes whenever the proxies must learn something; pods reach them by way of the slices.
   var fingerprint: [String] {
+    // A route's status says nothing to proxies.
     [virtualServices, services, slices].flatMap { $0.map { "\($0.kind) \($0.uid) \($0.resourceVersion)" } }
+      + httpRoutes.map { "\($0.kind) \($0.uid) \($0.generation)" } + linkerd.sorted()
   }
 }
 
-/// A mesh without proxies: simulated callers send requests that obey the VirtualServices in the sandbox's store, reach
-/// simulated applications, and are counted in Istio's metrics. See ``MeshCallers`` and ``MeshApplication`` for the
+/// A mesh without proxies: simulated callers send requests that obey the VirtualServices and HTTPRoutes in the sandbox's
+/// store, reach simulated applications, and are counted in Istio's metrics; in namespaces with the annotation
+/// `linkerd.io/inject: enabled` they obey HTTPRoutes alone, and are counted in Linkerd's. See ``MeshCallers`` and ``MeshApplication`` for the
 /// annotations that steer it.
 final class SimulatedMesh: Sendable {
   private let state: Mutex<MeshState>

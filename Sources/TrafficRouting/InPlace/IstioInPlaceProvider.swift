@@ -234,7 +234,7 @@ public struct IstioInPlaceProvider: TrafficProvider {
         "sticky",
         entries(person).map { entry in
           var entry = entry
-          entry[path: ["headers", "cookie"]] = ["regex": .string(base.cookiePattern(sticky))]
+          entry[path: ["headers", "cookie"]] = ["regex": .string(sticky.pattern(base.revision))]
           return entry
         })
       rule["route"] = base.setCookie(sticky, on: rule["route"] ?? [])

@@ -4,9 +4,13 @@ public struct IstioMetrics: MeshMetrics {
   /// The label with the name of the pod that was scraped.
   public var podLabel: String
 
-  public init(podLabel: String = "pod") { self.podLabel = podLabel }
+  public var views: [MetricsView]
 
-  public var views: [MetricsView] { MetricsView.allCases }
+  /// - Parameter views: the callers' alone in ambient mode, where waypoints count, and no proxy beside the callee does.
+  public init(podLabel: String = "pod", views: [MetricsView] = MetricsView.allCases) {
+    self.podLabel = podLabel
+    self.views = views
+  }
 
   static let requests = "istio_requests_total"
   static let buckets = "istio_request_duration_milliseconds_bucket"
@@ -72,15 +76,10 @@ public struct IstioMetrics: MeshMetrics {
   }
 
   private func sum(_ metric: String, _ labels: String, by groups: [String], reading: MetricsReading) -> String {
-    switch reading {
-    case .counters:
-      // Of the callee's view the pod is a group already.
-      let process = ["instance", "namespace", podLabel].filter { !groups.contains($0) }
-      return "sum by (\((groups + process).joined(separator: ", "))) (\(metric){\(labels)})"
-    case .increase(let window):
-      return "sum by (\(groups.joined(separator: ", "))) (increase(\(metric){\(labels)}[\(PromQL.window(window))]))"
-    }
+    PromQL.sum(metric, labels, by: groups, process: process, reading: reading)
   }
+
+  private var process: [String] { ["instance", "namespace", podLabel] }
 
   // MARK: Answers
 
@@ -96,26 +95,17 @@ public struct IstioMetrics: MeshMetrics {
   }
 
   public func readings(_ series: [MetricSeries], of scope: MetricsScope, view: MetricsView) -> [MetricsKey: Double] {
-    var readings: [MetricsKey: Double] = [:]
-    for one in series {
-      guard let track = track(one.labels, of: scope, view: view) else { continue }
-      let process = [one.labels["instance"], one.labels["namespace"], one.labels[podLabel]].map { $0 ?? "" }
-      let key = MetricsKey(
-        track: track, process: process.allSatisfy(\.isEmpty) ? "" : process.joined(separator: "/"),
-        isError: Self.isError(one.labels), bucket: one.labels["le"] ?? "")
-      readings[key, default: 0] += one.value
+    series.readings(process: process) {
+      track($0, of: scope, view: view)
+    } isError: {
+      Self.isError($0)
+    } bucket: {
+      $0
     }
-    return readings
   }
 
-  /// Requests of one run by the policy of their connection, from the answer to ``securityQuery(_:reading:)``.
   public func policies(_ series: [MetricSeries], of scope: MetricsScope) -> [Track: [String: Double]] {
-    var policies: [Track: [String: Double]] = [:]
-    for one in series {
-      guard let track = track(one.labels, of: scope, view: .callee) else { continue }
-      policies[track, default: [:]][one.labels["connection_security_policy"] ?? "", default: 0] += one.value
-    }
-    return policies
+    series.policies(label: "connection_security_policy") { track($0, of: scope, view: .callee) }
   }
 
   private func track(_ labels: [String: String], of scope: MetricsScope, view: MetricsView) -> Track? {
@@ -131,7 +121,6 @@ public struct IstioMetrics: MeshMetrics {
   /// DATA_LOSS.
   static func isError(_ labels: [String: String]) -> Bool {
     if ["2", "4", "12", "13", "14", "15"].contains(labels["grpc_response_status"] ?? "") { return true }
-    guard let code = labels["response_code"] else { return false }
-    return code == "0" || (code.count == 3 && code.hasPrefix("5"))
+    return MetricSeries.isServerError(labels["response_code"] ?? "")
   }
 }

@@ -3,35 +3,7 @@ import RolloutAPI
 
 extension IstioProvider {
   public func observe(_ live: [JSON], owned: Bool) -> ObservedRouting {
-    var found: [(object: JSON, routing: Routing?)] = []
-    for service in services {
-      let key = ObjectKey(namespace: plan.namespace, name: objectName(service))
-      guard let object = live.first(where: { $0.objectKey == key && ($0.kind.isEmpty || $0.kind == "VirtualService") })
-      else { return .missing(key) }
-      guard owned || object.labels[RoutingNames.rollout] == plan.name else { return .foreign(key) }
-      found.append((object, object.annotations[RoutingNames.target].flatMap(RoutingRecord.routing)))
-    }
-    // The first object carries the decision; the others must follow it.
-    guard let intended = found.first?.routing else {
-      let key = found.first?.object.objectKey ?? plan.key
-      return .changed(
-        intended: .split(.stableOnly),
-        differences: ["VirtualService \(key) has no annotation \(RoutingNames.target) that Sluice can read"],
-        canaryWeight: canaryWeight(found.map(\.object)))
-    }
-    var differences: [String] = []
-    for (wanted, live) in zip(objects(for: intended), found.map(\.object)) {
-      differences += JSONDifference.find(expected: wanted.object["spec"], found: live["spec"], at: "spec")
-        .map { "VirtualService \(wanted.key): \($0)" }
-      if live.labels[RoutingNames.rollout] != plan.name {
-        differences.append("VirtualService \(wanted.key) has lost the label \(RoutingNames.rollout)")
-      }
-      if wanted.object.annotations[RoutingNames.target] != live.annotations[RoutingNames.target] {
-        differences.append("VirtualService \(wanted.key) was written for another target than the first one")
-      }
-    }
-    if differences.isEmpty { return .routing(intended) }
-    return .changed(intended: intended, differences: differences, canaryWeight: canaryWeight(found.map(\.object)))
+    observeOwned(live, owned: owned, canaryWeight: canaryWeight)
   }
 
   /// The largest share, in percent, that a primary rule gives to a canary Service now.

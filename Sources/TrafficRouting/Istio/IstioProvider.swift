@@ -71,7 +71,7 @@ public struct IstioProvider: TrafficProvider {
     }
     for step in entrances.filter(\.isRouted) {
       if !target.routes.isEmpty {
-        let (met, unclear) = step.meeting(target.routes)
+        let (met, unclear) = step.matches.meeting(target.routes)
         problems += unclear.map {
           "route.matches and traffic.istio.matches both ask for \($0), which Istio cannot join"
         }
@@ -79,7 +79,7 @@ public struct IstioProvider: TrafficProvider {
           problems.append("route.matches and traffic.istio.matches have no request in common")
         }
       }
-      if target.sticky != nil, step.matches.contains(where: \.asksForCookie) {
+      if target.sticky != nil, step.matches.contains(where: Sticky.meets) {
         problems.append("sticky cannot be joined with a match on the header cookie; match on another header")
       }
     }
@@ -92,6 +92,11 @@ public struct IstioProvider: TrafficProvider {
     }
   }
 
+  public func policies(existing: [JSON]) throws(RoutingRefusal) -> [RoutingObject] {
+    try IstioServicePolicies(plan: plan, services: services, clusterDomain: clusterDomain, labels: labels)
+      .destinationRules(existing: existing)
+  }
+
   // MARK: Names
 
   /// The name of a Service's VirtualService: the Rollout's own for the first.
@@ -100,6 +105,10 @@ public struct IstioProvider: TrafficProvider {
   }
 
   func host(_ service: String) -> String { "\(service).\(plan.namespace).svc.\(clusterDomain)" }
+
+  func fullHost(_ host: String, namespace: String) -> String {
+    IstioHost.full(host, namespace: namespace, clusterDomain: clusterDomain)
+  }
 
   var labels: JSON { ["app.kubernetes.io/managed-by": "sluice", RoutingNames.rollout: .string(plan.name)] }
 
@@ -137,22 +146,6 @@ public struct IstioProvider: TrafficProvider {
     var port: Int
     /// Whether the plan's target applies; else everything goes to stable.
     var isRouted = true
-
-    /// The plan's routes within this entrance, and what Istio cannot join.
-    func meeting(_ routes: [HTTPMatch]) -> (met: [HTTPMatch], unclear: [String]) {
-      var met: [HTTPMatch] = []
-      var unclear: [String] = []
-      for match in matches.isEmpty ? [HTTPMatch()] : matches {
-        for route in routes {
-          switch MatchIntersection.of(match, route) {
-          case .one(let both): if !met.contains(both) { met.append(both) }
-          case .never: break
-          case .inexpressible(let property): unclear.append(property)
-          }
-        }
-      }
-      return (met, unclear)
-    }
   }
 
   private var entrances: [Entrance] {
@@ -194,7 +187,7 @@ public struct IstioProvider: TrafficProvider {
     }
     let toCanary = split(service, entrance.port, canary: 100)
     var rules: [JSON] = []
-    let routes = entrance.meeting(target.routes).met
+    let routes = entrance.matches.meeting(target.routes).met
     if !routes.isEmpty {
       rules.append(rule(entrance, "route", matches: routes.flatMap(IstioMatch.entries), route: toCanary))
     }
@@ -203,7 +196,7 @@ public struct IstioProvider: TrafficProvider {
       let all = entrance.matches.isEmpty ? [JSON.emptyObject] : entrance.matches.flatMap(IstioMatch.entries)
       let matches = all.map { entry in
         var entry = entry
-        entry[path: ["headers", "cookie"]] = ["regex": .string(cookiePattern(sticky))]
+        entry[path: ["headers", "cookie"]] = ["regex": .string(sticky.pattern(revision))]
         return entry
       }
       rules.append(rule(entrance, "sticky", matches: matches, route: toCanary))
@@ -250,25 +243,15 @@ public struct IstioProvider: TrafficProvider {
 
   // MARK: Stickiness
 
-  func cookiePattern(_ sticky: Sticky) -> String {
-    "^(.*;\\s*)?\(PromQL.literal(sticky.cookie))=\(PromQL.literal(revision))(;.*)?$"
-  }
-
   /// Istio chooses the track anew for each request; the cookie that the canary's answers set leads back to it. An abort
   /// needs no other cookie: without its rule it means nothing.
   func setCookie(_ sticky: Sticky, on route: JSON) -> JSON {
-    let seconds = Int(sticky.maxAge / .seconds(1))
-    let cookie = "\(sticky.cookie)=\(revision); Max-Age=\(seconds); Path=/; HttpOnly"
-    return .array(
+    .array(
       (route.array ?? []).enumerated().map { index, destination in
         guard index == 1 else { return destination }
         var destination = destination
-        destination[path: ["headers", "response", "add", "Set-Cookie"]] = .string(cookie)
+        destination[path: ["headers", "response", "add", "Set-Cookie"]] = .string(sticky.setCookie(revision))
         return destination
       })
   }
-}
-
-extension HTTPMatch {
-  fileprivate var asksForCookie: Bool { headers?.contains { $0.name.lowercased() == "cookie" } ?? false }
 }

@@ -217,18 +217,37 @@ struct Doctor: Sendable {
   // MARK: - The mesh
 
   private func mesh() async throws -> Finding {
-    let group = ResourceType.virtualServices.group
-    let served = try await resources(of: group, ResourceType.virtualServices.version)
-    let wanted = [ResourceType.virtualServices, .destinationRules]
-    let missing = wanted.filter { !served.contains($0.plural) }
-    if missing.isEmpty {
-      return Finding(
-        subject: "mesh", verdict: .fine, message: "Istio's \(ResourceType.virtualServices.apiVersion) is served")
+    var served: [String] = []
+    for type in RoutingKinds.every.routes where try await resources(of: type.group, type.version).contains(type.plural)
+    {
+      served.append("\(type.kind) (\(type.apiVersion)\(try await release(of: type)))")
     }
-    return Finding(
-      subject: "mesh", verdict: .fault,
-      message: "not served: \(missing.map { "\($0.plural).\($0.group)/\($0.version)" }.joined(separator: ", "))",
-      advice: "install Istio 1.22 or later; without its kinds no Rollout can route")
+    return Self.mesh(served: served)
+  }
+
+  /// The version and channel of the Gateway API, as far as its definition tells.
+  private func release(of type: ResourceType) async throws -> String {
+    guard type == .httpRoutes else { return "" }
+    let key = ObjectKey(name: GatewayCluster.definition)
+    let definition: JSON?
+    do { definition = try await client.find(.customResourceDefinitions, key) } catch let error as KubernetesError {
+      if error.isForbidden { return "" }
+      throw error
+    }
+    let annotations = definition?.annotations ?? [:]
+    return ["bundle-version", "channel"].compactMap { annotations["gateway.networking.k8s.io/\($0)"] }
+      .map { ", \($0)" }.joined()
+  }
+
+  /// - Parameter served: the kinds of routing object that are served, by what they are.
+  static func mesh(served: [String]) -> Finding {
+    if served.isEmpty {
+      return Finding(
+        subject: "mesh", verdict: .fault,
+        message: "neither \(RoutingKinds.every.routes.map(\.qualifiedName).joined(separator: " nor ")) is served",
+        advice: "install Istio 1.22 or later, or the Gateway API 1.2 or later with something that implements it")
+    }
+    return Finding(subject: "mesh", verdict: .fine, message: "served: \(served.joined(separator: ", "))")
   }
 
   /// The plurals that a version of a group serves; none where the group is not there.
@@ -253,12 +272,11 @@ struct Doctor: Sendable {
     }
     let prometheus = PrometheusClient(baseURL: prometheusURL, transport: outbound)
     do {
-      var counts: [String: Double] = [:]
-      for (reporter, metric) in Self.series {
-        let query = "count(\(metric){reporter=~\"\(reporter)\"})"
-        let answer = try await prometheus.query(query).value
+      var counts: [String: [String: Double]] = [:]
+      for (mesh, title, selector) in Self.series {
+        let answer = try await prometheus.query("count(\(selector))").value
         let samples: [InstantSample] = if case .vector(let samples) = answer { samples } else { [] }
-        counts["\(metric) of \(reporter)"] = samples.first?.value ?? 0
+        counts[mesh, default: [:]][title] = samples.first?.value ?? 0
       }
       return [Self.metrics(counts)]
     } catch let error as PrometheusError {
@@ -270,23 +288,39 @@ struct Doctor: Sendable {
     }
   }
 
-  private static let series = [
-    (reporter: "source|waypoint", metric: "istio_requests_total"),
-    (reporter: "destination", metric: "istio_requests_total"),
-    (reporter: "source|waypoint", metric: "istio_request_duration_milliseconds_bucket"),
-    (reporter: "destination", metric: "istio_request_duration_milliseconds_bucket"),
-  ]
+  /// What must be there of each mesh.
+  private static let series: [(mesh: String, title: String, selector: String)] =
+    ["source|waypoint", "destination"].flatMap { reporter in
+      ["istio_requests_total", "istio_request_duration_milliseconds_bucket"].map {
+        ("Istio", "\($0) of \(reporter)", "\($0){reporter=~\"\(reporter)\"}")
+      }
+    }
+    + [
+      "outbound_http_route_backend_response_statuses_total",
+      "outbound_http_route_backend_response_duration_seconds_bucket", "response_total{direction=\"inbound\"}",
+      "response_latency_ms_bucket{direction=\"inbound\"}",
+    ].map { ("Linkerd", $0, $0) }
+    + ["envoy_cluster_upstream_rq", "envoy_cluster_upstream_rq_time_bucket"].map { name in
+      ("Envoy Gateway", name, "\(name){envoy_cluster_name=~\"httproute/.*\"}")
+    }
 
-  /// - Parameter counts: of series, by what they are.
-  static func metrics(_ counts: [String: Double]) -> Finding {
-    let missing = counts.filter { $0.value == 0 }.keys.sorted()
-    if missing.isEmpty {
-      let total = Int(counts.values.reduce(0, +))
+  /// - Parameter counts: of series, by mesh and by what they are.
+  static func metrics(_ counts: [String: [String: Double]]) -> Finding {
+    let whole = counts.filter { !$0.value.values.contains(0) }.keys.sorted()
+    if !whole.isEmpty {
+      let total = Int(whole.flatMap { Array((counts[$0] ?? [:]).values) }.reduce(0, +))
       return Finding(
-        subject: "prometheus", verdict: .fine, message: "answers, and has the mesh's metrics (\(total) series)")
+        subject: "prometheus", verdict: .fine,
+        message: "answers, and has the metrics of \(whole.joined(separator: " and ")) (\(total) series)")
+    }
+    // What is there in part is what somebody meant to scrape.
+    let partly = counts.filter { $0.value.values.contains { $0 > 0 } }
+    let missing = (partly.isEmpty ? counts : partly).flatMap { mesh, found in
+      found.filter { $0.value == 0 }.map { "\($0.key) (\(mesh))" }
     }
     return Finding(
-      subject: "prometheus", verdict: .note, message: "answers, but has no \(missing.joined(separator: ", no "))",
+      subject: "prometheus", verdict: .note,
+      message: "answers, but has no \(missing.sorted().joined(separator: ", no "))",
       advice: "a run waits with MetricsMissing until the proxies are scraped and there is traffic")
   }
 }

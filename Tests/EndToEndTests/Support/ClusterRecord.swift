@@ -18,6 +18,8 @@ final class ClusterRecord: Sendable {
     "rollouts.sluice.dev", "rolloutruns.sluice.dev", "deployments.apps", "replicasets.apps", "pods", "services",
     "virtualservices.networking.istio.io", "events",
   ]
+  /// Those of a mesh that a given cluster may lack.
+  static let ofGateways = "httproutes.gateway.networking.k8s.io"
 
   private struct State {
     var partial: [String: Data] = [:]
@@ -30,8 +32,9 @@ final class ClusterRecord: Sendable {
   private let watches: Mutex<[Daemon]> = Mutex([])
 
   /// Watches all resources with `kubectl`.
-  func start(_ kubectl: Program, logs: URL) throws {
-    for resource in Self.resources {
+  /// - Parameter hasGateways: whether the Gateway API is served.
+  func start(_ kubectl: Program, hasGateways: Bool, logs: URL) throws {
+    for resource in Self.resources + (hasGateways ? [Self.ofGateways] : []) {
       let arguments = [
         "get", resource, "--all-namespaces", "--watch", "--output-watch-events", "--output=json",
       ]

@@ -21,7 +21,8 @@ struct Moment {
     return all("replicasets.apps").filter { $0.controllerUID == owner && ($0.replicas ?? 0) > 0 }.map(\.name).sorted()
   }
 
-  var canaryWeight: Int { all(Shop.virtualServices).map(\.canaryWeight).max() ?? 0 }
+  var canaryWeight: Int { all(Shop.virtualServices).map(\.canaryWeight).max() ?? gatewayWeight }
+  private var gatewayWeight: Int { object(Shop.httpRoutes, "checkout")?.canaryWeight ?? 0 }
 
   /// The ReplicaSet behind the canary's Service.
   var canarySet: JSON? {
@@ -50,6 +51,12 @@ extension Shop {
       for rule in version.object[path: ["spec", "http"]]?.array ?? [] where rule["route"] != nil {
         let sum = (rule["route"]?.array ?? []).map { $0["weight"]?.int ?? 100 }.reduce(0, +)
         if sum != 100 { return "the weights of rule \(rule["name"]?.string ?? "?") add up to \(sum)" }
+      }
+    }
+    if version.resource == Self.httpRoutes, !version.isDeleted {
+      for rule in version.object[path: ["spec", "rules"]]?.array ?? [] {
+        let sum = (rule["backendRefs"]?.array ?? []).map { $0["weight"]?.int ?? 1 }.reduce(0, +)
+        if sum != 100 { return "the weights of a rule add up to \(sum)" }
       }
     }
     let owned = moment.ownedSetsWithPods

@@ -11,11 +11,15 @@ struct Manifest: Sendable {
   /// Annotations of the pods, in YAML's braces.
   var annotations = ""
   var slos = ["{name: errors, errorRate: {max: 1%}}", "{name: p99, latency: {quantile: \"99\", max: 500ms}}"]
+  var traffic = "{istio: {}}"
+  /// An annotation of the namespace that chooses the mesh.
+  var mesh: String?
+  /// What the callers do, as annotations of the Service.
+  var callers = "{sandbox.sluice.dev/requests-per-second: \"300\"}"
   /// More members of its analysis, a line each.
   var analysis: [String] = []
   /// More members of the Rollout's spec, a line each.
   var more: [String] = []
-  var traffic = "{istio: {}}"
   /// More documents.
   var companions: [String] = []
   /// Whether the Deployment may come to own two sets with pods, since somebody lets it roll by itself.
@@ -36,7 +40,7 @@ struct Manifest: Sendable {
     kind: Service
     metadata:
       name: checkout
-      annotations: {sandbox.sluice.dev/requests-per-second: "300"}
+      annotations: \(callers)
     spec:
       selector: {app: checkout}
       ports: [{name: http, port: 80, targetPort: 8080}]

@@ -31,9 +31,14 @@ extension JSON {
     (self[path: ["metadata", "ownerReferences"]]?.array ?? []).first { $0["controller"]?.bool == true }?["uid"]?.string
   }
 
-  /// Of a VirtualService: the weight of each destination of its rules.
+  /// Of a VirtualService: the weight of each destination of its rules. Of an HTTPRoute: of its last rule.
   var destinations: [(host: String, weight: Int)] {
-    (self[path: ["spec", "http"]]?.array ?? []).flatMap { $0["route"]?.array ?? [] }.map {
+    if let rules = self[path: ["spec", "rules"]]?.array {
+      return (rules.last?["backendRefs"]?.array ?? []).map {
+        (($0["name"]?.string ?? "") + ".", $0["weight"]?.int ?? 1)
+      }
+    }
+    return (self[path: ["spec", "http"]]?.array ?? []).flatMap { $0["route"]?.array ?? [] }.map {
       ($0[path: ["destination", "host"]]?.string ?? "", $0["weight"]?.int ?? 100)
     }
   }

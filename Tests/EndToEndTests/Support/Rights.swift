@@ -34,11 +34,21 @@ struct Rights: Hashable, CustomStringConvertible {
     "update destinationrules.networking.istio.io": "a plan with a traffic policy, or a rule to be copied",
     "delete destinationrules.networking.istio.io": "a plan with a traffic policy, or a rule to be copied",
     "delete virtualservices.networking.istio.io": "deletionPolicy: Delete",
+    "get httproutes.gateway.networking.k8s.io": "reads past the cache after a conflict",
+    "delete httproutes.gateway.networking.k8s.io": "deletionPolicy: Delete",
+    "get backendtlspolicies.gateway.networking.k8s.io": "where the cluster has them, to be copied",
+    "list backendtlspolicies.gateway.networking.k8s.io": "where the cluster has them, to be copied",
+    "watch backendtlspolicies.gateway.networking.k8s.io": "where the cluster has them, to be copied",
+    "create backendtlspolicies.gateway.networking.k8s.io": "where the cluster has them, to be copied",
+    "update backendtlspolicies.gateway.networking.k8s.io": "where the cluster has them, to be copied",
+    "delete backendtlspolicies.gateway.networking.k8s.io": "where the cluster has them, to be copied",
+    "list serviceprofiles.linkerd.io": "where the cluster has Linkerd",
+    "watch serviceprofiles.linkerd.io": "where the cluster has Linkerd",
   ]
 
   /// The scenarios that together use all the rest.
   static let telling: Set<String> = [
-    "good", "bad-errors", "deleted", "run-deleted", "undo", "retry", "supersede", "in-place",
+    "good", "bad-errors", "deleted", "run-deleted", "undo", "retry", "supersede", "in-place", "gateway",
   ]
 
   /// What a user did by an audit log, and what was refused; `nil` where there is no log.

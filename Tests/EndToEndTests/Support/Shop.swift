@@ -16,7 +16,9 @@ struct Shop: Sendable {
     let shop = Shop(cluster: cluster, namespace: namespace + (cluster.given?.suffix ?? ""))
     try await cluster.enter(namespace)
     do {
-      let metadata = "metadata: {name: \(shop.namespace), labels: {\(GivenCluster.label): \(namespace)}}"
+      let annotations = manifest.mesh.map { ", annotations: {\($0)}" } ?? ""
+      let metadata =
+        "metadata: {name: \(shop.namespace), labels: {\(GivenCluster.label): \(namespace)}\(annotations)}"
       try await shop.apply("apiVersion: v1\nkind: Namespace\n\(metadata)\n")
       try await shop.apply(manifest.text)
       if manifest.isSound { try await shop.status(0) }
@@ -124,7 +126,10 @@ struct Shop: Sendable {
 
   /// Waits until this part of the traffic is routed to the canary.
   func untilWeight(_ weight: Int) async throws {
-    try await until("weight \(weight)", Self.virtualServices) { $0.canaryWeight == weight }
+    _ = try await poll("weight \(weight)", within: .seconds(90)) {
+      [Self.virtualServices, Self.httpRoutes].flatMap { cluster.record.live($0, in: namespace) }
+        .first { $0.canaryWeight == weight }
+    }
   }
 
   /// The uids of the running pods of an image.
@@ -144,12 +149,14 @@ struct Shop: Sendable {
 
   /// The weights of the canary that were routed, without repetitions.
   var weights: [Int] {
-    history(Self.virtualServices).map(\.object.canaryWeight).reduce(into: []) { weights, weight in
-      if weights.last != weight { weights.append(weight) }
-    }
+    history().filter { [Self.virtualServices, Self.httpRoutes].contains($0.resource) && $0.object.name == "checkout" }
+      .map(\.object.canaryWeight).reduce(into: []) { weights, weight in
+        if weights.last != weight { weights.append(weight) }
+      }
   }
 
   static let virtualServices = "virtualservices.networking.istio.io"
+  static let httpRoutes = "httproutes.gateway.networking.k8s.io"
 
   private func show() {
     let events = cluster.record.live("events", in: namespace).map {

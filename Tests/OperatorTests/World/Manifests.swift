@@ -4,10 +4,10 @@ import Testing
 struct Manifests {
   var tag = "v1"
   var replicas = 4
-  var traffic = "{istio: {}}"
   /// More documents.
   var companions: [String] = []
   var steps = ["{weight: 20, analyze: {for: 3s}}", "{weight: 50, analyze: {for: 3s}}"]
+  var traffic = "{istio: {}}"
   /// More members of the Rollout's spec, a line each.
   var more: [String] = []
   /// More members of the Deployment's spec, a line each.

@@ -339,7 +339,7 @@ final class OperatorWorld {
   var canaryWeight: Int? { route.map { Breaches.destinations($0)["checkout-canary"] ?? 0 } }
 
   /// Sluice's own, or the person's that is edited in place.
-  var route: JSON? { object(.virtualServices) ?? object(.virtualServices, "shop") }
+  var route: JSON? { Breaches.route(in: cluster) }
 
   func set(_ tag: String) -> JSON? {
     objects(.replicaSets).first {
@@ -400,10 +400,7 @@ struct Breaches: Sendable {
           ?? false
     }
     guard !ready.isEmpty else { return nil }
-    let route = ["checkout", "shop"].lazy.compactMap { [cluster] in
-      cluster.get(.virtualServices, ObjectKey(namespace: "shop", name: $0))
-    }.first
-    let shares = route.map(Self.destinations) ?? ["checkout": 100]
+    let shares = Self.route(in: cluster).map(Self.destinations) ?? ["checkout": 100]
     for (name, weight) in shares.sorted(by: { $0.key < $1.key }) where weight > 0 {
       guard let service = cluster.get(.services, ObjectKey(namespace: "shop", name: name)) else {
         // Without the callers' Service nobody calls.
@@ -417,9 +414,19 @@ struct Breaches: Sendable {
     return nil
   }
 
-  /// Weights by Service, of the rule `checkout` or else the first.
+  /// Sluice's own, or the person's that is edited in place.
+  static func route(in cluster: InProcessAccess) -> JSON? {
+    let persons = ObjectKey(namespace: "shop", name: "shop")
+    return cluster.get(.virtualServices, OperatorWorld.key) ?? cluster.get(.virtualServices, persons)
+      ?? cluster.get(.httpRoutes, OperatorWorld.key)
+  }
+
+  /// Weights by Service, of the rule `checkout` or else the first; of an HTTPRoute's last.
   static func destinations(_ route: JSON) -> [String: Int] {
     var shares: [String: Int] = [:]
+    for backend in route[path: ["spec", "rules"]]?.array?.last?["backendRefs"]?.array ?? [] {
+      shares[backend["name"]?.string ?? "", default: 0] += backend["weight"]?.int ?? 1
+    }
     let rules = route[path: ["spec", "http"]]?.array ?? []
     let rule = rules.first { $0["name"] == "checkout" } ?? rules.first
     for destination in rule?["route"]?.array ?? [] {

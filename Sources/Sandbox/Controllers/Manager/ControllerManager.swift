@@ -38,7 +38,7 @@ final class ControllerManager: ServiceLifecycle.Service {
       cluster: cluster,
       controllers: [
         NamespaceController(), ServiceAccountController(), DeploymentController(), ReplicaSetController(),
-        NodeAgent(behaviours: behaviour), EndpointSliceController(), GarbageCollector(),
+        NodeAgent(behaviours: behaviour), EndpointSliceController(), RouteStatusController(), GarbageCollector(),
       ],
       logger: logger)
   }
