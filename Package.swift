@@ -75,7 +75,7 @@ let package = Package(
     tests("HTTPTransportTests", ["HTTPTransport"]),
     tests("KubernetesClientTests", ["KubernetesClient", "KubernetesAPI", "HTTPTransport", logging]),
     tests("RolloutAPITests", ["RolloutAPI", "KubernetesAPI", yams]),
-    tests("CanaryAnalysisTests", ["CanaryAnalysis"]),
+    tests("CanaryAnalysisTests", ["CanaryAnalysis"], resources: [.copy("Reference")]),
     tests("TrafficRoutingTests", ["TrafficRouting", "RolloutAPI", "KubernetesAPI"]),
     tests("RolloutEngineTests", ["RolloutEngine", "RolloutAPI", "CanaryAnalysis", "KubernetesAPI"]),
     tests("PrometheusTests", ["Prometheus", "HTTPTransport", "RolloutAPI"]),

@@ -17,19 +17,21 @@ public struct ErrorRateCheck: TrackCheck, Hashable {
   }
 
   /// Teaches the check how stable's errors come (see ``Clumps``) by a look from before the run.
-  public mutating func learn(stable: Measured<Counts>) {
-    if let look = stable.value { watch.learn(stable: look) }
+  public mutating func learn(stable: Measured<Counts>, parts: [Counts]) {
+    if let look = stable.value { watch.learn(stable: look, parts: parts) }
   }
 
   /// Adds a look. Where either track has no measurement the look is a gap: nothing is concluded from the other track
   /// alone. A track that gets no traffic by plan is `.value(.zero)`, not `.missing`.
-  public mutating func record(canary: Measured<Counts>, stable: Measured<Counts>) {
+  public mutating func record(
+    canary: Measured<Counts>, stable: Measured<Counts>, parts: TrackParts<Counts>, circumstances: Circumstances
+  ) {
     guard let worse = canary.value, let base = stable.value else {
       looks.gap(canary: canary.problem, stable: stable.problem)
       return
     }
     looks.measured()
-    watch.record(canary: worse, stable: base)
+    watch.record(canary: worse, stable: base, parts: parts, circumstances: circumstances)
   }
 
   /// - Parameter window: how long has been watched, in seconds, for the evidence.
@@ -38,21 +40,21 @@ public struct ErrorRateCheck: TrackCheck, Hashable {
     evidence.limit = limit
     evidence.window = window
     evidence.queries = queries
-    let (finding, note) = rule.finding(minimumRequests: settings.minimumRequests)
+    let (finding, note) = rule.finding(
+      minimumRequests: settings.minimumRequests, isKept: watch.canary.isKept(risk: settings.passRisk))
     return looks.judgement(finding, note: note, evidence: evidence)
   }
 
-  public var fails: Bool { rule.finding(minimumRequests: settings.minimumRequests).finding.isFailure }
+  public var fails: Bool { rule.failure != nil }
 
   private var rule: RateRule {
-    let risk = settings.shareOfRisk
-    return RateRule(
+    RateRule(
       isWorse: settings.tolerance.map {
-        watch.comparison.rejects(alpha: risk) && watch.exceeds(margin: $0.margin)
+        watch.comparison.rejects(alpha: settings.comparisonRisk) && watch.exceeds(margin: $0.margin)
       } ?? false,
-      blame: watch.comparison.logPeak,
-      isBroken: watch.canary.isBroken(alpha: risk),
-      isKept: watch.canary.isKept(risk: settings.passRisk),
+      isBlamed: (watch.equality ?? watch.comparison).rejects(alpha: settings.blameRisk),
+      isBroken: watch.canary.isBroken(alpha: settings.limitRisk),
+      isBrokenAlone: watch.alone.isBroken(alpha: settings.limitRisk),
       canary: watch.canary.counts, stable: watch.stable.counts)
   }
 }
@@ -93,11 +95,12 @@ extension Evidence {
     self.init(
       check: check, property: property,
       canary: Track(counts: watch.canary.counts, interval: watch.canary.interval(risk: Self.displayRisk)),
-      stable: Track(counts: watch.stable.counts, interval: watch.stable.interval(risk: Self.displayRisk)),
+      stable: Track(
+        counts: watch.stable.counts, interval: watch.stable.effective.interval(risk: Self.displayRisk)),
       ratioLower: ratio.lower, ratioUpper: ratio.upper,
       comparisonEValue: settings.tolerance.map { _ in finite(exponential: watch.comparison.logPeak) },
-      comparisonThreshold: settings.tolerance.map { _ in 1 / settings.shareOfRisk },
-      limitEValue: finite(exponential: watch.canary.logPeak), limitThreshold: 1 / settings.shareOfRisk,
+      comparisonThreshold: settings.tolerance.map { _ in 1 / settings.comparisonRisk },
+      limitEValue: finite(exponential: watch.canary.logPeak), limitThreshold: 1 / settings.limitRisk,
       risk: settings.risk, dispersion: watch.clumps.dispersion, looks: looks.measurements, gaps: looks.gaps)
   }
 }

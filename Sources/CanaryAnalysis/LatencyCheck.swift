@@ -21,7 +21,9 @@ public struct LatencyCheck: TrackCheck, Hashable {
   private var boundaries: [Boundary] = []
   private var canary: LatencyHistogram?
   private var stable: LatencyHistogram?
+  /// ln of the largest averages that "worse than tolerated" and "worse than stable" reached.
   private var peak = 0.0
+  private var blame = 0.0
 
   private struct Boundary: Codable, Sendable, Hashable {
     var milliseconds: Double
@@ -38,19 +40,23 @@ public struct LatencyCheck: TrackCheck, Hashable {
   public var limit: Double { 1 - quantile }
 
   /// Teaches the check how stable's slow requests come (see ``Clumps``) by a look from before the run.
-  public mutating func learn(stable: Measured<LatencyHistogram>) {
+  public mutating func learn(stable: Measured<LatencyHistogram>, parts: [LatencyHistogram]) {
     guard let look = stable.value else { return }
     prepare(for: look)
     for index in boundaries.indices {
-      if let counts = look.slower(than: boundaries[index].milliseconds) {
-        boundaries[index].watch.learn(stable: counts)
+      let milliseconds = boundaries[index].milliseconds
+      if let counts = look.slower(than: milliseconds) {
+        boundaries[index].watch.learn(stable: counts, parts: parts.compactMap { $0.slower(than: milliseconds) })
       }
     }
   }
 
   /// Adds a look; the rules are those of ``ErrorRateCheck/record(canary:stable:)``. A look whose histograms lack the
   /// boundaries of the first one is a gap too: the buckets were changed meanwhile.
-  public mutating func record(canary: Measured<LatencyHistogram>, stable: Measured<LatencyHistogram>) {
+  public mutating func record(
+    canary: Measured<LatencyHistogram>, stable: Measured<LatencyHistogram>, parts: TrackParts<LatencyHistogram>,
+    circumstances: Circumstances
+  ) {
     guard let worse = canary.value, let base = stable.value else {
       looks.gap(canary: canary.problem, stable: stable.problem)
       return
@@ -67,13 +73,19 @@ public struct LatencyCheck: TrackCheck, Hashable {
       pairs.append((worse, base))
     }
     looks.measured()
-    for (index, pair) in pairs.enumerated() { boundaries[index].watch.record(canary: pair.0, stable: pair.1) }
+    for (index, pair) in pairs.enumerated() {
+      let milliseconds = boundaries[index].milliseconds
+      boundaries[index].watch.record(
+        canary: pair.0, stable: pair.1, parts: parts.compactMap { $0.slower(than: milliseconds) },
+        circumstances: circumstances)
+    }
     self.canary = self.canary.map { $0 + worse } ?? worse
     self.stable = self.stable.map { $0 + base } ?? base
-    peak = Swift.max(peak, logAverage)
+    peak = Swift.max(peak, logAverage { $0.comparison })
+    blame = settings.tolerance?.ratio ?? 1 > 1 ? Swift.max(blame, logAverage { $0.equality ?? $0.comparison }) : peak
   }
 
-  public var fails: Bool { rule?.finding(minimumRequests: settings.minimumRequests).finding.isFailure ?? false }
+  public var fails: Bool { rule?.failure != nil }
 
   /// The first boundary at or above ``max``, and the last one at or below it.
   private var above: Boundary? { boundaries.first { $0.milliseconds >= max } }
@@ -82,22 +94,23 @@ public struct LatencyCheck: TrackCheck, Hashable {
   /// What the tests say; `nil` without boundaries.
   private var rule: RateRule? {
     guard let shown = above ?? below else { return nil }
-    let risk = settings.shareOfRisk
     let isWorse =
       settings.tolerance.map { tolerance in
-        peak >= -log(risk) && compared.contains { $0.watch.exceeds(margin: tolerance.margin) }
+        peak >= -log(settings.comparisonRisk) && compared.contains { $0.watch.exceeds(margin: tolerance.margin) }
       } ?? false
     return RateRule(
-      isWorse: isWorse, blame: peak,
-      isBroken: above?.watch.canary.isBroken(alpha: risk) ?? false,
-      isKept: below?.watch.canary.isKept(risk: settings.passRisk) ?? false,
+      isWorse: isWorse, isBlamed: blame >= -log(settings.blameRisk),
+      isBroken: above?.watch.canary.isBroken(alpha: settings.limitRisk) ?? false,
+      isBrokenAlone: above?.watch.alone.isBroken(alpha: settings.limitRisk) ?? false,
       canary: shown.watch.canary.counts, stable: shown.watch.stable.counts)
   }
 
   /// - Parameter window: how long has been watched, in seconds, for the evidence.
   public func judgement(window: Double? = nil, queries: [String] = []) -> Judgement {
     guard let shown = above ?? below, let rule else { return emptyJudgement(window: window, queries: queries) }
-    var (finding, note) = rule.finding(minimumRequests: settings.minimumRequests)
+    var (finding, note) = rule.finding(
+      minimumRequests: settings.minimumRequests,
+      isKept: below?.watch.canary.isKept(risk: settings.passRisk) ?? false)
     if finding == .undecided, let bucket = canary?.quantile(quantile), bucket.isBlind(to: max) {
       note = bucketNote(above: above?.milliseconds, below: below?.milliseconds)
     }
@@ -122,13 +135,13 @@ public struct LatencyCheck: TrackCheck, Hashable {
     return boundaries[first...]
   }
 
-  private var logAverage: Double {
+  private func logAverage(_ test: @escaping (RateWatch) -> SequentialComparison) -> Double {
     let count = compared.count
     guard count > 0 else { return 0 }
     return logSum(
       compared.enumerated().lazy.map { index, boundary in
         // The last one takes what is left, so that the weights sum to 1.
-        boundary.watch.comparison.logEValue - Double(min(index + 1, count - 1)) * log(2)
+        test(boundary.watch).logEValue - Double(min(index + 1, count - 1)) * log(2)
       })
   }
 

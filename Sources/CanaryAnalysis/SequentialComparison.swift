@@ -5,9 +5,9 @@ import Foundation
 /// Given the bad requests `E` of both tracks in a look and the canary's share `w` of its requests, the canary's bad
 /// requests are `Binomial(E, q(θ))` with `q(θ) = wθ / (1 − w + wθ)`, θ the ratio of the two rates. What hits both tracks
 /// (an outage behind them, a season, a change of weight) cancels out. Against the null `θ ≤ θ₀` stands a mixture of
-/// alternatives above θ₀:
+/// alternatives above θ₀ and of times at which the fault begins:
 ///
-///     M = Σₖ πₖ Πᵢ Binomial(e; E, q(θₖ)) / Binomial(e; E, q(θ₀))
+///     M = Σₖ Σⱼ πₖⱼ Πᵢ Binomial(eᵢ; Eᵢ, qᵢ(θₖ)) / Binomial(eᵢ; Eᵢ, qᵢ(θ₀)), the product over the looks i from j on
 ///
 /// a nonnegative supermartingale under the null, so `P(M ever ≥ 1/α) ≤ α` (Ville 1939): one may look after every
 /// scrape and stop at any time. For θ < θ₀ that holds since the law has a monotone likelihood ratio. (Exactly, θ is the
@@ -20,13 +20,9 @@ public struct SequentialComparison: Codable, Sendable, Hashable {
   /// θ₀: how many times stable's rate the canary's may be; 1 tolerates nothing.
   public let toleratedRatio: Double
 
-  /// ln of the likelihood ratio of θ₀ · 2^(j/6) to θ₀, for j = −40 … 40; the part above the middle feeds the test, the
-  /// whole of it the interval.
+  private var bets = Bets()
+  /// ln of the likelihood ratio of θ₀ · 2^(j/6) to θ₀, for j = −40 … 40, over all looks: for the interval.
   private var logLikelihood: [Double]
-  /// What the cap has taken off the gains so far, in nats.
-  private var withheld = 0.0
-  private var current = 0.0
-  private var peak = 0.0
 
   public init(toleratedRatio: Double = 1) {
     self.toleratedRatio = toleratedRatio
@@ -35,39 +31,43 @@ public struct SequentialComparison: Codable, Sendable, Hashable {
 
   /// Adds one look. A look in which one of the tracks had no requests tells nothing about the ratio.
   /// - Parameters:
-  ///   - dispersion: φ, by which bad requests are divided where they come in clumps; 1 for independent ones.
-  ///   - cap: the most that this look may add to ``logEValue``, in nats. A capped supermartingale remains one.
-  /// - Complexity: O(K), K = 81.
+  ///   - dispersion: φ of ``Clumps``, by which bad requests are divided where they come in clumps; 1 for independent
+  ///     ones.
+  ///   - cap: the most that this look may multiply a bet by, in nats. A capped supermartingale remains one.
+  /// - Complexity: O(K), K = 108.
   public mutating func update(canary: Counts, stable: Counts, dispersion: Double = 1, cap: Double? = nil) {
-    guard canary.requests > 0, stable.requests > 0 else { return }
+    update(canary: canary, stable: stable, dispersion: dispersion, remedy: .known(dispersion, cap: cap))
+  }
+
+  mutating func update(canary: Counts, stable: Counts, dispersion: Double, remedy: Remedy) {
+    let bad = canary.bad + stable.bad
+    guard canary.requests > 0, stable.requests > 0, bad > 0 else { return }
     let share = canary.requests / (canary.requests + stable.requests)
-    let worse = canary.bad / dispersion
-    let all = (canary.bad + stable.bad) / dispersion
-    if all > 0 {
-      let base = log1p(share * (toleratedRatio - 1))
-      for (index, alternative) in Alternatives.ratios.enumerated() {
-        let excess = toleratedRatio * alternative.ratio - 1
-        logLikelihood[index] += worse * alternative.log - all * (log1p(share * excess) - base)
+    // The canary's share of bad requests under the null.
+    let fair = share * toleratedRatio / (1 - share + share * toleratedRatio)
+    for (index, alternative) in Alternatives.ratios.enumerated() {
+      let loss = log1p(fair * (alternative.ratio - 1))
+      logLikelihood[index] += (canary.bad * alternative.log - bad * loss) / dispersion
+    }
+    bets.update { bet in
+      let loss = log1p(fair * (bet.ratio - 1))
+      return remedy.tempered(canary.bad * bet.log - bad * loss) {
+        Clumps.fairness(gain: bet.log - loss, loss: loss, share: fair)
       }
     }
-    let mixture = logSum(
-      zip(logLikelihood[(Alternatives.count + 1)...], Alternatives.logPrior).lazy.map { $0 + $1 })
-    if let cap { withheld += max(0, mixture - withheld - current - cap) }
-    current = mixture - withheld
-    peak = max(peak, current)
   }
 
   /// ln M now.
-  public var logEValue: Double { current }
+  public var logEValue: Double { bets.logValue }
 
   /// M now: how many times better "the canary is worse" explains the looks than "it is not"; cut at 1e300.
-  public var eValue: Double { min(exp(current), 1e300) }
+  public var eValue: Double { finite(exponential: logEValue) }
 
   /// The largest ln M that was ever reached.
-  public var logPeak: Double { peak }
+  public var logPeak: Double { bets.logPeak }
 
   /// Whether the null was ever refuted: true for a canary that is no worse than tolerated with probability ≤ `alpha`.
-  public func rejects(alpha: Double) -> Bool { peak >= -log(alpha) }
+  public func rejects(alpha: Double) -> Bool { logPeak >= -log(alpha) }
 
   /// The ratios θ that the looks leave possible, valid at all times at once with the given risk: those that a two-sided
   /// mixture, uniform on the grid, has not refuted. Rounded outward to the grid (12 %); `nil` is an open end, also where

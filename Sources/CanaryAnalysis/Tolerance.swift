@@ -22,7 +22,7 @@ public struct CheckSettings: Codable, Sendable, Hashable {
   /// How much worse than stable the canary may be; `nil` fails on the limit alone.
   public var tolerance: Tolerance?
   /// The probability that this check ever fails a good canary, however long it runs. Where a check compares with stable
-  /// and with a limit, each has half.
+  /// and with a limit, three quarters are the comparison's: it is at work as long as stable has requests.
   public var risk: Double
   /// The probability that this check ever passes a canary that breaks its limit.
   public var passRisk: Double
@@ -41,6 +41,11 @@ public struct CheckSettings: Codable, Sendable, Hashable {
     self.minimumRequests = minimumRequests
   }
 
-  /// The share of the risk that each of the two ways to fail has.
-  var shareOfRisk: Double { tolerance == nil ? risk : risk / 2 }
+  /// The share of the risk that the comparison with what is tolerated has.
+  var comparisonRisk: Double { tolerance.map { $0.ratio > 1 ? risk / 2 : risk * 3 / 4 } ?? risk }
+  /// The share that "worse than stable" has, where a broken limit asks whom to blame. Without a tolerated ratio that is
+  /// the same test, and costs nothing.
+  var blameRisk: Double { tolerance.map { $0.ratio > 1 ? risk / 4 : risk * 3 / 4 } ?? risk }
+  /// The share of the limit, where it judges alone.
+  var limitRisk: Double { tolerance == nil ? risk : risk / 4 }
 }

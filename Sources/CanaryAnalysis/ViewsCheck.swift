@@ -4,12 +4,22 @@ public protocol TrackCheck: Codable, Sendable {
   associatedtype Look: Codable & Sendable & Hashable
 
   /// Teaches the check how stable's bad requests come (see ``Clumps``) by a look from before the run.
-  mutating func learn(stable: Measured<Look>)
+  /// - Parameter parts: what each of stable's processes did, where that is known.
+  mutating func learn(stable: Measured<Look>, parts: [Look])
   /// Adds a look.
-  mutating func record(canary: Measured<Look>, stable: Measured<Look>)
+  mutating func record(
+    canary: Measured<Look>, stable: Measured<Look>, parts: TrackParts<Look>, circumstances: Circumstances)
   /// Whether the canary is shown to be bad: the same as a judgement with the verdict `fail`, without its evidence.
   var fails: Bool { get }
   func judgement(window: Double?, queries: [String]) -> Judgement
+}
+
+extension TrackCheck {
+  public mutating func learn(stable: Measured<Look>) { learn(stable: stable, parts: []) }
+
+  public mutating func record(canary: Measured<Look>, stable: Measured<Look>) {
+    record(canary: canary, stable: stable, parts: TrackParts(), circumstances: [])
+  }
 }
 
 /// One objective, judged from several views of the same requests, as the callers and the callees count them.
@@ -18,18 +28,28 @@ public struct ViewsCheck<Check: TrackCheck>: Sendable {
   public private(set) var views: [Check]
 
   /// - Parameters:
+  ///   - count: the number of views. Of two the first, the callers', sees what people see and has three quarters of the
+  ///     risk; the callees' is there for what retries hide from callers.
   ///   - settings: those of the whole; its risk is divided among the views.
   ///   - make: one view's check.
   public init(count: Int, settings: CheckSettings, make: (CheckSettings) -> Check) {
-    var part = settings
-    part.risk /= Double(max(1, count))
-    views = (0..<count).map { _ in make(part) }
+    let shares = count == 2 ? [0.75, 0.25] : (0..<count).map { _ in 1 / Double(count) }
+    views = shares.map { share in
+      var part = settings
+      part.risk *= share
+      return make(part)
+    }
   }
 
-  public mutating func learn(_ view: Int, stable: Measured<Check.Look>) { views[view].learn(stable: stable) }
+  public mutating func learn(_ view: Int, stable: Measured<Check.Look>, parts: [Check.Look] = []) {
+    views[view].learn(stable: stable, parts: parts)
+  }
 
-  public mutating func record(_ view: Int, canary: Measured<Check.Look>, stable: Measured<Check.Look>) {
-    views[view].record(canary: canary, stable: stable)
+  public mutating func record(
+    _ view: Int, canary: Measured<Check.Look>, stable: Measured<Check.Look>,
+    parts: TrackParts<Check.Look> = TrackParts(), circumstances: Circumstances = []
+  ) {
+    views[view].record(canary: canary, stable: stable, parts: parts, circumstances: circumstances)
   }
 
   public var fails: Bool { views.contains(where: \.fails) }

@@ -76,6 +76,44 @@ struct ErrorRateCheckTests {
     #expect(judged(10, canary: counts(100, 0), stable: .zero, by: check()).finding == .kept)
   }
 
+  @Test("a canary that breaks its limit once it has all traffic fails, although it was good before")
+  func lateAlone() {
+    var check = check()
+    for _ in 0..<30 { check.record(canary: .value(counts(500, 1)), stable: .value(counts(500, 1))) }
+    #expect(check.judgement().finding == .kept)
+    for _ in 0..<5 {
+      check.record(
+        canary: .value(counts(1000, 60)), stable: .value(.zero), parts: TrackParts(), circumstances: .alone)
+    }
+    #expect(check.judgement().finding == .limitBroken)
+  }
+
+  @Test("an uneven look adds little, however bad it is")
+  func uneven() {
+    func looks(_ circumstances: Circumstances) -> Int {
+      var check = check()
+      for _ in 0..<60 { check.learn(stable: .value(counts(900, 9))) }
+      return (1...30).first { _ in
+        check.record(
+          canary: .value(counts(100, 100)), stable: .value(counts(900, 9)), parts: TrackParts(),
+          circumstances: circumstances)
+        return check.fails
+      } ?? 0
+    }
+    #expect(looks([]) == 1)
+    #expect((4...6).contains(looks(.uneven)))
+  }
+
+  @Test("what is tolerated against stable does not excuse a broken limit")
+  func toleratedRatio() {
+    let tolerance = Tolerance(ratio: 4, margin: 0)
+    #expect(
+      judged(200, canary: counts(1000, 20), stable: counts(9000, 80), by: check(tolerance: tolerance)).finding
+        == .limitBroken)
+    #expect(
+      judged(200, canary: counts(1000, 6), stable: counts(9000, 18), by: check(tolerance: tolerance)).finding == .kept)
+  }
+
   @Test("a rise that is certain but within the margin does not fail")
   func margin() {
     let canary = counts(100_000, 100)

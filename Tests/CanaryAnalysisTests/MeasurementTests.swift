@@ -63,3 +63,27 @@ struct MeasurementTests {
     }
   }
 }
+
+@Suite("Lost scrapes")
+struct ScrapeGapsTests {
+  private func uneven(_ looks: [[String: Double]]) -> [Bool] {
+    var gaps = ScrapeGaps<String>()
+    return looks.map { gaps.record($0) }
+  }
+
+  @Test("a busy process that is silent, gone for a moment or caught up with makes a look uneven")
+  func moments() {
+    let usual = ["a": 100.0, "b": 50]
+    #expect(
+      uneven([
+        usual, usual, usual, ["a": 0, "b": 50], ["a": 200, "b": 50], usual, ["a": 100], ["a": 100, "b": 100], usual,
+      ])
+        == [false, false, false, true, true, false, true, true, false])
+  }
+
+  @Test("a process that went for good is missed for two looks, and one with few requests never")
+  func gone() {
+    let (usual, less) = (["a": 100.0, "b": 50, "c": 2], ["a": 100.0, "c": 0])
+    #expect(uneven([usual, usual, usual, less, less, less, less]) == [false, false, false, true, true, false, false])
+  }
+}

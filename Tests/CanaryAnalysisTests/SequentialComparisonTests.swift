@@ -11,23 +11,27 @@ struct SequentialComparisonTests {
     (counts(500, 14), counts(500, 5)),
   ]
 
-  // scipy: logsumexp over k of ln(prior) + sum of binom.logpmf(e, E, q(θ0 2^(k/6))) - binom.logpmf(e, E, q(θ0)).
-  @Test("its e-value is the mixture of binomial likelihood ratios")
-  func mixture() {
-    var strict = SequentialComparison()
-    var lenient = SequentialComparison(toleratedRatio: 1.5)
-    var reached: [Double] = []
-    for (canary, stable) in looks {
-      strict.update(canary: canary, stable: stable)
-      lenient.update(canary: canary, stable: stable)
-      reached.append(strict.logEValue)
+  @Test("its e-values are those of the reference, tolerance and clumps or not")
+  func reference() throws {
+    let reference = try Reference.read()
+    for one in reference.comparison {
+      var comparison = SequentialComparison(toleratedRatio: one.tolerated)
+      for (look, expected) in zip(reference.looks, one.logEValues) {
+        comparison.update(canary: look.canary, stable: look.stable, dispersion: 2 * one.clump - 1)
+        #expect(isClose(comparison.logEValue, expected), "θ₀ \(one.tolerated), clumps of \(one.clump)")
+      }
     }
-    let expected = [0.38798411048465997, 4.3367008586503655, 5.4894772400386715, 7.523112201469601]
-    for (value, expected) in zip(reached, expected) { #expect(isClose(value, expected)) }
-    #expect(isClose(lenient.logEValue, 2.683059675840054))
-    #expect(strict.rejects(alpha: 0.001))
-    #expect(!strict.rejects(alpha: 0.0005))
-    #expect(!lenient.rejects(alpha: 0.01))
+  }
+
+  @Test("after an hour of good looks a late fault is proven in four, and the stakes are those of the reference")
+  func late() throws {
+    let reference = try Reference.read()
+    var comparison = SequentialComparison()
+    for (look, expected) in zip(reference.late.looks, reference.late.logEValues) {
+      comparison.update(canary: look.canary, stable: look.stable)
+      #expect(isClose(comparison.logEValue, expected))
+    }
+    #expect(comparison.rejects(alpha: 0.001))
   }
 
   // The same grid of ratios, uniform prior, in NumPy; both ends rounded outward to the grid: 2^(2/6) and 2^(19/6).
@@ -59,14 +63,14 @@ struct SequentialComparisonTests {
   @Test("a cap bounds what one look adds, and what was proven stays proven")
   func cap() {
     var comparison = SequentialComparison()
-    comparison.update(canary: counts(100, 100), stable: counts(900, 0), cap: 2.3)
-    #expect(isClose(comparison.logEValue, 2.3))
-    comparison.update(canary: counts(100, 100), stable: counts(900, 0), cap: 2.3)
-    #expect(isClose(comparison.logEValue, 4.6))
-    #expect(!comparison.rejects(alpha: 0.001))
-    comparison.update(canary: counts(100, 100), stable: counts(900, 0), cap: 2.3)
-    comparison.update(canary: counts(100, 100), stable: counts(900, 0), cap: 2.3)
-    #expect(comparison.rejects(alpha: 0.001))
+    var before = 0.0
+    for look in 1...4 {
+      comparison.update(canary: counts(100, 100), stable: counts(900, 0), cap: 2.3)
+      #expect(comparison.logEValue - before <= 2.3)
+      before = comparison.logEValue
+      // Half of the wealth is cash, which no look multiplies.
+      #expect(comparison.rejects(alpha: 0.001) == (look == 4))
+    }
     for _ in 0..<100 { comparison.update(canary: counts(100, 0), stable: counts(900, 900), cap: 2.3) }
     #expect(comparison.logEValue < 0)
     #expect(comparison.rejects(alpha: 0.001))
@@ -87,16 +91,19 @@ struct SequentialComparisonTests {
 
 @Suite("The test of a limit")
 struct BoundTestTests {
-  // scipy: logsumexp over k of ln(prior) + binom.logpmf(e, n, p) - binom.logpmf(e, n, 0.01), the odds of p being those of
-  // 0.01 times 2^(±k/6).
-  @Test(
-    "its e-values are mixtures of Bernoulli likelihood ratios",
-    arguments: [(1000.0, 30.0, 11.144689991915127, -4.840254804093122)])
-  func mixture(requests: Double, bad: Double, broken: Double, kept: Double) {
-    var test = BoundTest(limit: 0.01)
-    for _ in 0..<10 { test.update(counts(requests / 10, bad / 10)) }
-    #expect(isClose(test.logBroken, broken))
-    #expect(isClose(test.logKept, kept))
+  @Test("its e-values are those of the reference")
+  func reference() throws {
+    let reference = try Reference.read().limit
+    var test = BoundTest(limit: reference.limit)
+    for (look, expected) in zip(reference.looks, reference.logBroken) {
+      test.update(counts(look[0], look[1]))
+      #expect(isClose(test.logBroken, expected))
+    }
+    for (look, expected) in zip([counts(1000, 2), counts(400, 0), counts(1000, 30)], reference.logKept) {
+      var test = BoundTest(limit: reference.limit)
+      test.update(look)
+      #expect(isClose(test.logKept, expected))
+    }
   }
 
   @Test("two errors in 1,000 requests keep 1 % with e^3.88, none in 400 with e^3.11")

@@ -86,10 +86,9 @@ struct RivalTests {
     return (0..<360).first { look in
       judge.aborts(
         look,
-        (
+        MeasuredLook(
           canary: TrackLook(requests: requests, errors: failing(look) ? requests / 2 : 0),
-          stable: TrackLook(requests: 900)
-        ))
+          stable: TrackLook(requests: 900)))
     }
   }
 }

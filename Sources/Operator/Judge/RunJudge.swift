@@ -46,6 +46,7 @@ struct RunJudge: Sendable {
   /// The mesh's; `nil` where there are none but the plan's own queries.
   let metrics: (any MeshMetrics)?
   private var counters: [LookAnswers.Question: CounterIncreases<MetricsKey>] = [:]
+  private var gaps: [LookAnswers.Question: ScrapeGaps<String>] = [:]
   private var objectives: [Objective]
   private var share = ShareWindow()
   private var bypass = BypassWindow()
@@ -160,6 +161,10 @@ struct RunJudge: Sendable {
     for question in questionsAsked {
       increases[question] = increase(question, look.answers[question])
     }
+    let uneven = Set(
+      increases.filter { question, increase in
+        gaps[question, default: ScrapeGaps()].record(LookParts.growth(increase.value ?? [:], of: question.kind))
+      }.keys)
     share.record(
       increases[LookAnswers.Question(view: .caller, kind: .requests)], at: now, weight: traffic.weight.value,
       writtenAt: writtenAt)
@@ -172,7 +177,7 @@ struct RunJudge: Sendable {
     // nothing reaches is not judged: stable's numbers alone say nothing of it.
     if let verifiedAt, traffic.reachesCanary {
       let whole = increases.filter { $0.value.value == nil || answeredAt[$0.key] ?? .distantPast >= verifiedAt }
-      feed(whole, traffic)
+      feed(whole, traffic, uneven: uneven)
       if whole.contains(where: { $0.value.value != nil }) {
         watched = min(watched?.lowerBound ?? verifiedAt, now)...now
       }
@@ -183,6 +188,8 @@ struct RunJudge: Sendable {
         caller: whole[LookAnswers.Question(view: .caller, kind: .requests)]?.value,
         callee: whole[LookAnswers.Question(view: .callee, kind: .requests)]?.value,
         mirrored: traffic.mirror?.fraction ?? 0, writtenAt: writtenAt)
+    } else {
+      learn(increases, traffic)
     }
     for (question, increase) in increases where increase.isAnswer { answeredAt[question] = now }
     mesh = baseline(look)
@@ -235,24 +242,59 @@ struct RunJudge: Sendable {
   }
 
   private mutating func feed(
-    _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget
+    _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget,
+    uneven: Set<LookAnswers.Question>
   ) {
     for index in objectives.indices {
       for (place, view) in (metrics?.views ?? []).enumerated() {
+        func circumstances(_ question: LookAnswers.Question) -> Circumstances {
+          var found: Circumstances = isServed(.stable, view, traffic) ? [] : .alone
+          if uneven.contains(question) { found.insert(.uneven) }
+          return found
+        }
         switch objectives[index].check {
         case .errors(var check):
-          guard let found = increases[LookAnswers.Question(view: view, kind: .requests)] else { continue }
+          let question = LookAnswers.Question(view: view, kind: .requests)
+          guard let found = increases[question] else { continue }
           let (canary, stable) = (counts(found, .canary, view, traffic), counts(found, .stable, view, traffic))
-          check.record(place, canary: canary, stable: stable)
+          check.record(
+            place, canary: canary, stable: stable, parts: LookParts.counts(found.value ?? [:]),
+            circumstances: circumstances(question))
           objectives[index].check = .errors(check)
           compare(index, place, canary.value, stable.value)
         case .latency(var check):
-          guard let found = increases[LookAnswers.Question(view: view, kind: .latency)] else { continue }
+          let question = LookAnswers.Question(view: view, kind: .latency)
+          guard let found = increases[question] else { continue }
           let (canary, stable) = (histogram(found, .canary, view, traffic), histogram(found, .stable, view, traffic))
-          check.record(place, canary: canary, stable: stable)
+          check.record(
+            place, canary: canary, stable: stable, parts: LookParts.histograms(found.value ?? [:]),
+            circumstances: circumstances(question))
           objectives[index].check = .latency(check)
           let limit = check.views[place].max
           compare(index, place, canary.value?.slower(thanAtLeast: limit), stable.value?.slower(thanAtLeast: limit))
+        }
+      }
+    }
+  }
+
+  /// How stable's bad requests come is learned from every look at it, also where the canary has no traffic yet.
+  private mutating func learn(
+    _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget
+  ) {
+    for index in objectives.indices {
+      for (place, view) in (metrics?.views ?? []).enumerated() where isServed(.stable, view, traffic) {
+        switch objectives[index].check {
+        case .errors(var check):
+          guard let found = increases[LookAnswers.Question(view: view, kind: .requests)] else { continue }
+          check.learn(
+            place, stable: counts(found, .stable, view, traffic), parts: LookParts.counts(found.value ?? [:]).stable)
+          objectives[index].check = .errors(check)
+        case .latency(var check):
+          guard let found = increases[LookAnswers.Question(view: view, kind: .latency)] else { continue }
+          check.learn(
+            place, stable: histogram(found, .stable, view, traffic),
+            parts: LookParts.histograms(found.value ?? [:]).stable)
+          objectives[index].check = .latency(check)
         }
       }
     }

@@ -1,15 +1,15 @@
 /// Whoever watches a rollout and may abort it.
 protocol Judge {
-  /// A look at stable before the run.
-  mutating func learn(stable: TrackLook)
+  /// A look before the run: all traffic is stable's.
+  mutating func learn(_ measured: MeasuredLook)
   /// One look; `nil` where nothing was measured.
   /// - Parameter look: its number, from 0.
   /// - Returns: whether the rollout is aborted now.
-  mutating func aborts(_ look: Int, _ measured: (canary: TrackLook, stable: TrackLook)?) -> Bool
+  mutating func aborts(_ look: Int, _ measured: MeasuredLook?) -> Bool
 }
 
 extension Judge {
-  mutating func learn(stable: TrackLook) {}
+  mutating func learn(_ measured: MeasuredLook) {}
 }
 
 /// The judges by the names of the report.

@@ -25,7 +25,7 @@ struct Kayenta: Judge {
     }
   }
 
-  mutating func aborts(_ look: Int, _ measured: (canary: TrackLook, stable: TrackLook)?) -> Bool {
+  mutating func aborts(_ look: Int, _ measured: MeasuredLook?) -> Bool {
     guard let measured, look < lifetime else { return false }
     pending = (pending.canary + measured.canary, pending.stable + measured.stable)
     if (look + 1) % looksPerStep == 0 {

@@ -10,7 +10,7 @@ struct Oracle: Judge {
 
   init(_ scenario: Scenario) { self.scenario = scenario }
 
-  mutating func aborts(_ look: Int, _ measured: (canary: TrackLook, stable: TrackLook)?) -> Bool {
+  mutating func aborts(_ look: Int, _ measured: MeasuredLook?) -> Bool {
     guard let measured, measured.canary.requests > 0, measured.stable.requests > 0 else { return false }
     let ratio = scenario.ratio(look)
     let share = measured.canary.requests / (measured.canary.requests + measured.stable.requests)

@@ -116,6 +116,9 @@ extension Report {
     }
     let missed = families.flatMap(\.missedTargets)
     lines += [""] + (missed.isEmpty ? ["All targets are met."] : missed.map { "MISSED  \($0)" })
+    lines += families.filter { !$0.hasFairOracle }.map {
+      "NOTE    \($0.name): the oracle aborts more than 0.2 % of the good twins itself, so its harm is no bound"
+    }
     return lines.joined(separator: "\n")
   }
 
@@ -132,6 +135,13 @@ extension Report {
 }
 
 extension FamilyReport {
+  /// Whether the oracle keeps the false-abort rate, near enough. Where errors come in clumps, scrapes are lost or canaries
+  /// are cold its law does not hold.
+  var hasFairOracle: Bool {
+    guard let oracle = judges.first(where: { $0.name == JudgeName.oracle.rawValue }) else { return true }
+    return Double(oracle.falseAborts) <= 0.002 * Double(oracle.runs)
+  }
+
   /// Where the judge `sluice` falls short of its targets.
   var missedTargets: [String] {
     guard let own = judges.first(where: { $0.name == JudgeName.sluice.rawValue }) else { return [] }
@@ -145,7 +155,7 @@ extension FamilyReport {
     for other in judges where other.name != own.name {
       guard let theirs = other.harmedMedian else { continue }
       if other.name == JudgeName.oracle.rawValue {
-        if harmed > 1.5 * theirs {
+        if hasFairOracle, harmed > 1.5 * theirs {
           missed.append("\(name): harmed \(harmed), more than 1.5 times the oracle's \(theirs)")
         }
       } else if Double(other.falseAborts) <= 0.001 * Double(other.runs), harmed > theirs {

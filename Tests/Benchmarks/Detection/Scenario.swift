@@ -4,6 +4,9 @@
 /// history.
 struct Scenario: Sendable {
   static let secondsPerLook = 10.0
+  /// The processes that count the requests of each track, where ``collection`` says nothing else: callers' proxies, as
+  /// meshes have them. Errors that come together come from one caller.
+  static let processes = 4
   /// Looks at stable before the run.
   static let history = 60
 

@@ -1,7 +1,8 @@
 import CanaryAnalysis
 
-/// What the operator runs: the checks of a plan with `errorRate` and a p99 `latency`, each in the callers' and the
-/// callees' view, at the default risk, with no difference tolerated.
+/// What the operator runs: the checks of a plan with `errorRate` and a p99 `latency` at the default risk, with no
+/// difference tolerated. Of the two views only the callers' is fed: here both would count the same requests, and the
+/// callees', which has the smaller share of the risk, would never decide first.
 struct SluiceJudge: Judge {
   private var errors: ViewsCheck<ErrorRateCheck>
   private var latency: ViewsCheck<LatencyCheck>
@@ -18,13 +19,22 @@ struct SluiceJudge: Judge {
     }
   }
 
-  mutating func aborts(_ look: Int, _ measured: (canary: TrackLook, stable: TrackLook)?) -> Bool {
-    let counts = measured.map { (canary: $0.canary.counts, stable: $0.stable.counts) }
-    let histograms = measured.map { (canary: $0.canary.histogram, stable: $0.stable.histogram) }
-    for view in 0..<2 {
-      errors.record(view, canary: counts?.canary ?? .missing, stable: counts?.stable ?? .missing)
-      latency.record(view, canary: histograms?.canary ?? .missing, stable: histograms?.stable ?? .missing)
-    }
+  mutating func learn(_ measured: MeasuredLook) {
+    errors.learn(0, stable: measured.stable.counts, parts: measured.stableParts.compactMap(\.counts.value))
+    latency.learn(0, stable: measured.stable.histogram, parts: measured.stableParts.compactMap(\.histogram.value))
+  }
+
+  mutating func aborts(_ look: Int, _ measured: MeasuredLook?) -> Bool {
+    let circumstances: Circumstances = measured?.isUneven ?? false ? .uneven : []
+    let (own, others) = (measured?.canaryParts ?? [], measured?.stableParts ?? [])
+    errors.record(
+      0, canary: measured?.canary.counts ?? .missing, stable: measured?.stable.counts ?? .missing,
+      parts: TrackParts(canary: own.compactMap(\.counts.value), stable: others.compactMap(\.counts.value)),
+      circumstances: circumstances)
+    latency.record(
+      0, canary: measured?.canary.histogram ?? .missing, stable: measured?.stable.histogram ?? .missing,
+      parts: TrackParts(canary: own.compactMap(\.histogram.value), stable: others.compactMap(\.histogram.value)),
+      circumstances: circumstances)
     return errors.fails || latency.fails
   }
 }

@@ -65,7 +65,7 @@ struct ArgoRollouts: Judge {
     }
   }
 
-  mutating func aborts(_ look: Int, _ measured: (canary: TrackLook, stable: TrackLook)?) -> Bool {
+  mutating func aborts(_ look: Int, _ measured: MeasuredLook?) -> Bool {
     guard let measured else { return false }
     success.add(measured.canary)
     latency.add(measured.canary)
@@ -92,7 +92,7 @@ struct Flagger: Judge {
     latency = RateWindow(length: settings == .docs ? 3 : 6)
   }
 
-  mutating func aborts(_ look: Int, _ measured: (canary: TrackLook, stable: TrackLook)?) -> Bool {
+  mutating func aborts(_ look: Int, _ measured: MeasuredLook?) -> Bool {
     guard let measured else { return false }
     success.add(measured.canary)
     latency.add(measured.canary)

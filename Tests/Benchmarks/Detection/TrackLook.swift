@@ -22,6 +22,17 @@ struct TrackLook {
   }
 }
 
+/// What was measured of both tracks in one look.
+struct MeasuredLook {
+  var canary: TrackLook
+  var stable: TrackLook
+  /// What each of the tracks' processes did; empty where nobody could tell.
+  var canaryParts: [TrackLook] = []
+  var stableParts: [TrackLook] = []
+  /// Some process was not read, or is caught up with.
+  var isUneven = false
+}
+
 /// How often requests go wrong.
 struct Rates {
   var errors: Double

@@ -11,7 +11,7 @@ struct Traffic {
   struct Look {
     var canary: TrackLook
     var stable: TrackLook
-    var measured: (canary: TrackLook, stable: TrackLook)?
+    var measured: MeasuredLook?
   }
 
   init(_ scenario: Scenario, isBad: Bool, random: SeededRandom) {
@@ -27,9 +27,13 @@ struct Traffic {
     let weight = look < 0 ? 0 : scenario.weight
     let (worse, base) = (scenario.canaryRates(look, isBad: isBad), scenario.stable(look))
     guard let collection = scenario.collection else {
-      let canary = draw(all * weight, worse, look)
-      let stable = draw(all * (1 - weight), base, look)
-      return Look(canary: canary, stable: stable, measured: (canary, stable))
+      let (own, others) = (
+        pods(Scenario.processes, all * weight, worse, look), pods(Scenario.processes, all * (1 - weight), base, look)
+      )
+      let (canary, stable) = (own.reduce(TrackLook(), +), others.reduce(TrackLook(), +))
+      return Look(
+        canary: canary, stable: stable,
+        measured: MeasuredLook(canary: canary, stable: stable, canaryParts: own, stableParts: others))
     }
     let canary = pods(look < 0 ? 0 : collection.canaryPods(look), all * weight, worse, look)
     var stable = pods(collection.stablePods(look), all * (1 - weight), base, look)
@@ -70,55 +74,67 @@ struct Traffic {
 
 /// Counters of pods, read through the operator's own ``CounterIncreases``.
 private struct PodCounters {
-  /// One counter: a process, and a class of its answers.
-  struct Key: Codable, Hashable, Sendable {
+  struct Process: Codable, Hashable, Sendable {
     var isCanary: Bool
     var pod: Int
     /// A pod that takes the place of one that went is another one.
     var generation: Int
+  }
+
+  /// One counter: a process, and a class of its answers.
+  struct Key: Codable, Hashable, Sendable {
+    var process: Process
     /// 0 and 1: requests that succeeded and failed; from 2 on those slower than each boundary.
     var kind: Int
   }
 
   private var increases = CounterIncreases<Key>()
+  private var gaps = ScrapeGaps<Process>()
   private var totals: [Key: Double] = [:]
   private var readings: [Key: Double] = [:]
   private var generations: [Bool: [Int]] = [:]
 
   mutating func read(
     canary: [TrackLook], stable: [TrackLook], _ collection: Scenario.Collection, _ random: inout SeededRandom
-  ) -> (TrackLook, TrackLook)? {
+  ) -> MeasuredLook? {
     for (isCanary, pods) in [(true, canary), (false, stable)] {
       var generations = self.generations[isCanary] ?? Array(repeating: 0, count: 16)
       for (pod, look) in pods.enumerated() {
+        let process = Process(isCanary: isCanary, pod: pod, generation: generations[pod])
         // A restart in the middle of the look: what came before it was never read.
         let kept = random.unit() < collection.restarts ? random.unit() : nil
         for (kind, added) in Self.kinds(of: look) {
-          let key = Key(isCanary: isCanary, pod: pod, generation: generations[pod], kind: kind)
+          let key = Key(process: process, kind: kind)
           totals[key] = kept.map { (added * $0).rounded() } ?? totals[key, default: 0] + added
         }
         if random.unit() >= collection.lost {
           for (kind, _) in Self.kinds(of: look) {
-            let key = Key(isCanary: isCanary, pod: pod, generation: generations[pod], kind: kind)
+            let key = Key(process: process, kind: kind)
             readings[key] = totals[key]
           }
         }
       }
       // Pods that were taken away are no longer read, and one that takes their place begins at zero.
-      let gone = totals.keys.filter { $0.isCanary == isCanary && $0.pod >= pods.count }
+      let gone = totals.keys.filter { $0.process.isCanary == isCanary && $0.process.pod >= pods.count }
       for key in gone {
         readings[key] = nil
         totals[key] = nil
       }
-      for pod in Set(gone.map(\.pod)) { generations[pod] += 1 }
+      for pod in Set(gone.map(\.process.pod)) { generations[pod] += 1 }
       self.generations[isCanary] = generations
     }
     guard let increase = increases.record(readings) else { return nil }
-    var result = (TrackLook(), TrackLook())
-    for (key, value) in increase.values {
-      if key.isCanary { result.0.add(value, kind: key.kind) } else { result.1.add(value, kind: key.kind) }
+    // A process that was read and did not grow is there too.
+    var processes = Dictionary(readings.keys.map { ($0.process, TrackLook()) }) { first, _ in first }
+    for (key, value) in increase.values { processes[key.process, default: TrackLook()].add(value, kind: key.kind) }
+    let isUneven = gaps.record(processes.mapValues(\.requests))
+    func parts(isCanary: Bool) -> [TrackLook] {
+      processes.filter { $0.key.isCanary == isCanary }.sorted { $0.key.pod < $1.key.pod }.map(\.value)
     }
-    return result
+    let (own, others) = (parts(isCanary: true), parts(isCanary: false))
+    return MeasuredLook(
+      canary: own.reduce(TrackLook(), +), stable: others.reduce(TrackLook(), +), canaryParts: own, stableParts: others,
+      isUneven: isUneven)
   }
 
   private static func kinds(of look: TrackLook) -> [(Int, Double)] {

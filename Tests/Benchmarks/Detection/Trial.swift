@@ -19,8 +19,8 @@ enum Trial {
     var traffic = Traffic(scenario, isBad: isBad, random: SeededRandom(seed: seed, number, index, isBad ? 1 : 2))
     var judges = names.map { (name: $0, judge: $0.make(scenario, settings), outcome: Outcome()) }
     for look in -Scenario.history..<0 {
-      guard let stable = traffic.next(look).measured?.stable else { continue }
-      for index in judges.indices { judges[index].judge.learn(stable: stable) }
+      guard let measured = traffic.next(look).measured else { continue }
+      for index in judges.indices { judges[index].judge.learn(measured) }
     }
     for look in 0..<scenario.looks {
       let seen = traffic.next(look)
