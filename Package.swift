@@ -90,6 +90,8 @@ let package = Package(
         "Operator", "RolloutEngine", "RolloutAPI", "TrafficRouting", "CanaryAnalysis", "KubernetesClient",
         "KubernetesAPI", "Prometheus", "HTTPTransport", "Sandbox", logging,
       ]),
-    tests("SluiceTests", ["sluice", "Operator", "RolloutAPI", "KubernetesAPI", "KubernetesClient", argumentParser]),
+    tests(
+      "SluiceTests",
+      ["sluice", "Operator", "RolloutAPI", "KubernetesAPI", "KubernetesClient", "HTTPTransport", argumentParser]),
   ]
 )

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPTransport
 import KubernetesAPI
 import KubernetesClient
 import RolloutAPI
@@ -7,6 +8,50 @@ import Testing
 @testable import sluice
 
 @Suite struct CommandTests {
+  @Test(
+    "a flag with a wrong value is named before anything is asked of a cluster",
+    arguments: [
+      ("undo web --to-revision=-1", "--to-revision: found -1"), ("undo web --to-revision two", "--to-revision"),
+      ("status web --wait --timeout soon", "--timeout: found"), ("get web -A", "--all-namespaces goes without"),
+      ("get web -w -o json", "--watch goes without"), ("get web --as-group admins", "--as is missing"),
+      ("abort web --reason " + String(repeating: "x", count: 1025), "--reason: found 1025 characters"),
+    ])
+  func flags(line: String, wanted: String) {
+    let error = #expect(throws: (any Error).self) {
+      try Sluice.parseAsRoot(line.split(separator: " ").map(String.init))
+    }
+    if let error { #expect(Sluice.fullMessage(for: error).contains(wanted), "\(Sluice.fullMessage(for: error))") }
+  }
+
+  /// Answers everything with 404 and one body.
+  private struct NotFound: Transport {
+    var body: String
+
+    func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+      HTTPResponse(status: 404, body: Data(body.utf8))
+    }
+
+    func stream(_ request: HTTPRequest) async throws -> HTTPStream { throw TransportError.invalidRequest("no watch") }
+  }
+
+  @Test("a Rollout that is not there is told apart from a cluster without Sluice")
+  func missing() async throws {
+    func words(_ body: String) async -> String {
+      let client = KubernetesClient(server: "https://cluster.example", transport: NotFound(body: body))
+      do {
+        return "found \(try await Session(client: client, namespace: "shop").rollout("web"))"
+      } catch {
+        return "\(Session.explained(error))"
+      }
+    }
+    let gone = #"{"kind": "Status", "code": 404, "reason": "NotFound", "message": "rollouts \"web\" not found"}"#
+    #expect(await words(gone) == "there is no Rollout web in namespace shop; see: sluice get -A")
+    #expect(
+      await words("404 page not found\n")
+        == "cannot get rollouts.sluice.dev shop/web at https://cluster.example: Sluice is not installed there; "
+        + "`sluice doctor` says what is missing")
+  }
+
   @Test("a command takes the next number, names the step that was seen, and replaces the last one whole")
   func command() throws {
     var run = try #require(try running().run)

@@ -43,6 +43,8 @@ public struct KubernetesError: Error, Sendable, CustomStringConvertible {
   }
 
   public var isNotFound: Bool { failure == .notFound }
+  /// The server has no such resource at all: its definition is not installed. An object that is not there has a reason.
+  public var isNotServed: Bool { isNotFound && status?.reason?.isEmpty != false }
   public var isAlreadyExists: Bool { failure == .alreadyExists }
   public var isForbidden: Bool { failure == .forbidden }
   /// The version asked for is too old: list again.

@@ -11,10 +11,25 @@ struct RolloutSnapshot: Sendable, Equatable {
 
 extension Session {
   func rollout(_ name: String) async throws -> Rollout {
-    guard let rollout = try await client.find(Rollout.self, key(name)) else {
+    try await rollout(name) { try await client.get(Rollout.self, $0) }
+  }
+
+  /// What is read of a Rollout, with words for one that is not there.
+  func rollout<Answer>(_ name: String, by read: (ObjectKey) async throws -> Answer) async throws -> Answer {
+    do {
+      return try await read(key(name))
+    } catch let error as KubernetesError where error.isNotFound && !error.isNotServed {
       throw CommandFailure("there is no Rollout \(name) in namespace \(namespace); see: sluice get -A")
     }
-    return rollout
+  }
+
+  /// The same error, or what to do where the cluster does not know Sluice's resources.
+  static func explained(_ error: any Error) -> any Error {
+    guard let error = error as? KubernetesError, error.isNotServed, error.request.contains(".sluice.dev") else {
+      return error
+    }
+    return CommandFailure(
+      "cannot \(error.request) at \(error.server): Sluice is not installed there; `sluice doctor` says what is missing")
   }
 
   func snapshot(_ name: String) async throws -> RolloutSnapshot {

@@ -39,10 +39,7 @@ struct GetCommand: AsyncParsableCommand {
 
   private func objects(_ session: Session) async throws -> [JSON] {
     if let rollout {
-      guard let object = try await session.client.find(.rollouts, session.key(rollout)) else {
-        throw CommandFailure("there is no Rollout \(rollout) in namespace \(session.namespace)")
-      }
-      return [object]
+      return [try await session.rollout(rollout) { try await session.client.get(.rollouts, $0) }]
     }
     return try await session.client.list(.rollouts, namespace: allNamespaces ? nil : session.namespace).items
   }

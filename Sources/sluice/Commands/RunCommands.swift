@@ -14,6 +14,14 @@ struct RunCommandOptions: ParsableArguments {
 
   @OptionGroup var cluster: ClusterOptions
 
+  /// As the resource has it.
+  private static let longestReason = 1024
+
+  func validate() throws {
+    guard let length = reason?.unicodeScalars.count, length > Self.longestReason else { return }
+    throw ValidationError("--reason: found \(length) characters, wanted at most \(Self.longestReason)")
+  }
+
   func send(_ action: CommandAction) async throws {
     try await cluster.withSession { session in
       let rollout = try await session.rollout(self.rollout)

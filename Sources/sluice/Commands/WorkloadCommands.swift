@@ -39,9 +39,14 @@ struct UndoCommand: AsyncParsableCommand {
 
   @Argument(help: "The Rollout.")
   var rollout: String
-  @Option(help: "The number of the revision, as `kubectl rollout history` shows it.")
-  var toRevision: Int?
+  @Option(help: "The number of the revision, as `kubectl rollout history` shows it; 0 is the one before.")
+  var toRevision = 0
   @OptionGroup var cluster: ClusterOptions
+
+  func validate() throws {
+    guard toRevision < 0 else { return }
+    throw ValidationError("--to-revision: found \(toRevision), wanted a revision's number, or 0 for the one before")
+  }
 
   func run() async throws {
     try await cluster.withSession { session in
@@ -51,7 +56,8 @@ struct UndoCommand: AsyncParsableCommand {
         let deployment = try await session.client.get(.deployments, key)
         let sets = try await session.client.list(.replicaSets, namespace: session.namespace).items
         let earlier = try Revisions.earlier(
-          than: deployment, among: sets, stable: rollout.status?.stable?.replicaSet, number: toRevision)
+          than: deployment, among: sets, stable: rollout.status?.stable?.replicaSet,
+          number: toRevision == 0 ? nil : toRevision)
         do {
           _ = try await session.client.patch(.deployments, key, Self.patch(deployment, to: earlier.template))
           let number = earlier.number.map { "revision \($0) (\(earlier.set))" } ?? earlier.set

@@ -62,7 +62,7 @@ struct ClusterOptions: ParsableArguments {
       return result
     } catch {
       await transport.shutdown()
-      throw error
+      throw Session.explained(error)
     }
   }
 }
