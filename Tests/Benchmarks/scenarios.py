@@ -63,8 +63,14 @@ def abort(binary, aborts, *, burdened, tell):
             toucher.join(10)
         result = driver.result()
         result["controllerProcessors"] = (world.processor_time() - before) / took
-        reconciles = "sluice_reconcile_seconds_count"
-        result["reconcilesPerSecond"] = (world.metrics_of_controller()[reconciles] - said[reconciles]) / took
+        now = world.metrics_of_controller()
+        grown = lambda series: now[series] - said.get(series, 0)
+        result["reconcilesPerSecond"] = grown("sluice_reconcile_seconds_count") / took
+        # What the controller itself says of its aborts: the mean of each stage.
+        result["stageMilliseconds"] = {
+            stage: 1000 * grown(f'sluice_abort_seconds_sum{{stage="{stage}"}}')
+            / max(1, grown(f'sluice_abort_seconds_count{{stage="{stage}"}}'))
+            for stage in ("Judge", "Queue", "Decide", "Write")}
         if burdened:
             result["burden"] = {
                 "otherRollouts": len(others), "touchesPerSecond": touch.count / took if took else 0,
