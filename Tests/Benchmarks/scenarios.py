@@ -64,7 +64,7 @@ def abort(binary, aborts, *, burdened, tell):
         result = driver.result()
         result["controllerProcessors"] = (world.processor_time() - before) / took
         now = world.metrics_of_controller()
-        grown = lambda series: now[series] - said.get(series, 0)
+        grown = lambda series: now.get(series, 0) - said.get(series, 0)
         result["reconcilesPerSecond"] = grown("sluice_reconcile_seconds_count") / took
         # What the controller itself says of its aborts: the mean of each stage.
         result["stageMilliseconds"] = {

@@ -100,6 +100,10 @@ struct StatusWriterTests {
     #expect(news(try status(.running("step 2 of 2"), weight: 10, step: "2/2")) == .canWait)
     #expect(news(try status(.running("step 2 of 2"), weight: 50, step: "2/2")) == .urgent)
     #expect(news(try status(.paused("step 1 of 2"), weight: 10, step: "1/2")) == .urgent)
+    // That it can be told anew what reaches the canary beside the route comes with each step, and goes with the next.
+    var told = first
+    told[path: ["bypass", "share"]] = "0.0%"
+    #expect(news(told) == .canWait)
     #expect(news(try status(.idle, weight: 10, step: "1/2")) == .urgent)
   }
 }

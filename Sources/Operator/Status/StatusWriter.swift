@@ -92,7 +92,8 @@ enum StatusNews: Equatable {
     "timeline",
     "traffic", "trafficVerifiedAt", "trafficWrittenAt",
   ]
-  private static let rollouts = ["message", "replicas", "step"]
+  /// A bypass that matters pauses the run, which is news of its own.
+  private static let rollouts = ["bypass", "message", "replicas", "step"]
 
   /// Both speak of steps that nobody has stopped.
   private static func isProgressing(_ new: JSON, _ old: JSON) -> Bool {
