@@ -12,18 +12,23 @@ public struct InformerOptions: Sendable {
   public var watchSeconds: ClosedRange<Int>
   /// Cached objects lose `metadata.managedFields`, which is often half of an object.
   public var keepsManagedFields: Bool
+  /// Members that cached objects lose: the `spec` of pods, where only their state matters. Such an object must not be
+  /// written back.
+  public var drops: [String]
   /// ``Informer/run()`` returns, its cache empty, when the server answers that it does not serve the kind.
   public var endsWhereNotServed: Bool
 
   public init(
     namespace: String? = nil, labelSelector: LabelSelector? = nil, fieldSelector: String? = nil,
-    watchSeconds: ClosedRange<Int> = 300...600, keepsManagedFields: Bool = false, endsWhereNotServed: Bool = false
+    watchSeconds: ClosedRange<Int> = 300...600, keepsManagedFields: Bool = false, drops: [String] = [],
+    endsWhereNotServed: Bool = false
   ) {
     self.namespace = namespace
     self.labelSelector = labelSelector
     self.fieldSelector = fieldSelector
     self.watchSeconds = watchSeconds
     self.keepsManagedFields = keepsManagedFields
+    self.drops = drops
     self.endsWhereNotServed = endsWhereNotServed
   }
 }
@@ -164,6 +169,7 @@ public struct Informer<Object: Sendable>: ServiceLifecycle.Service {
   private func decoded(_ json: JSON) -> Result<Object, UndecodableObject> {
     var json = json
     if !options.keepsManagedFields { json[path: ["metadata", "managedFields"]] = nil }
+    for member in options.drops { json[member] = nil }
     do {
       return .success(try decode(json))
     } catch {

@@ -30,6 +30,9 @@ struct Watches: Sendable {
     type == .deployments || RoutingKinds.every.routes.contains(type)
   }
 
+  /// Of pods, of which a cluster has the most, only what they are and how they fare is looked at.
+  static func drops(_ type: ResourceType) -> [String] { type == .pods ? ["spec"] : [] }
+
   /// Of these only one object each is of interest.
   private static let named: [ResourceType: String] = [
     .mutatingAdmissionPolicies: HoldProbe.policy, .mutatingAdmissionPolicyBindings: HoldProbe.policy,
@@ -48,7 +51,8 @@ struct Watches: Sendable {
         options: InformerOptions(
           namespace: type.namespaced ? namespace : nil,
           fieldSelector: Self.named[type].map { "metadata.name=\($0)" },
-          keepsManagedFields: Self.keepsManagedFields(type), endsWhereNotServed: isOptional),
+          keepsManagedFields: Self.keepsManagedFields(type), drops: Self.drops(type),
+          endsWhereNotServed: isOptional),
         indexes: Self.indexes(of: type),
         handlers: [
           { change in

@@ -165,21 +165,26 @@ struct InformerTests {
     #expect(informer.cache.objects.map(\.name) == ["a", "b", "c"])
   }
 
-  @Test("managed fields are dropped, and kept where asked", arguments: [true, false])
+  @Test("managed fields, and members that nobody looks at, are dropped unless asked for", arguments: [true, false])
   func managedFields(keeps: Bool) async throws {
     var json = object("a", 1)
     json[path: ["metadata", "managedFields"]] = [["manager": "m"]]
+    json["data"] = ["large": "and not asked for"]
     let item = json
     let transport = ScriptedTransport { _, index in
       index == 0 ? .json(list([item], version: 1)) : .watch([], then: .staysOpen)
     }
     let (cache, _) = try await changes(transport) { client, handler in
       Informer(
-        .configMaps, client: client, options: InformerOptions(keepsManagedFields: keeps), handlers: [handler])
+        .configMaps, client: client,
+        options: InformerOptions(keepsManagedFields: keeps, drops: keeps ? [] : ["data"]), handlers: [handler])
     } until: { _, count in
       count >= 1
     }
-    #expect((cache.objects.first?[path: ["metadata", "managedFields"]] != nil) == keeps)
+    let cached = try #require(cache.objects.first)
+    #expect((cached[path: ["metadata", "managedFields"]] != nil) == keeps)
+    #expect((cached["data"] != nil) == keeps)
+    #expect(cached.resourceVersion == item.resourceVersion)
   }
 
   @Test("where it is asked to, it ends when the kind is not served any more, and knows nothing then")

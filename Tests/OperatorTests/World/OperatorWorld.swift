@@ -170,6 +170,7 @@ final class OperatorWorld {
       let objects = cluster.list(type, namespace: nil).map { object in
         var object = object.typed(type)
         if !Watches.keepsManagedFields(type) { object[path: ["metadata", "managedFields"]] = nil }
+        for member in Watches.drops(type) { object[member] = nil }
         return (
           key: object.objectKey, version: object.resourceVersion,
           object: Result<JSON, UndecodableObject>.success(object)
