@@ -22,6 +22,9 @@ public struct Judgement: Codable, Sendable, Hashable {
     case limitBroken = "LimitBroken"
     /// The canary breaks the limit and stable is no better: the fault lies in what both depend on. A hold, no abort.
     case environment = "Environment"
+    /// One pod of several, or one node, is bad, and the rest of the canary is like stable. A hold, no abort, as long as
+    /// callers on the whole are served within the limit.
+    case onePod = "OnePod"
     /// Fewer requests than a verdict needs.
     case tooFewRequests = "TooFewRequests"
     /// Enough requests for a verdict, but they do not decide.
@@ -45,7 +48,7 @@ public struct Judgement: Codable, Sendable, Hashable {
     switch finding {
     case .kept: .pass
     case .worseThanStable, .limitBroken: .fail
-    case .environment, .tooFewRequests, .undecided: .insufficient
+    case .environment, .onePod, .tooFewRequests, .undecided: .insufficient
     case .noMeasurement: .unknown
     }
   }

@@ -66,7 +66,7 @@ extension NotificationEvent {
   public var isFinal: Bool {
     switch self {
     case .promoted, .aborted, .superseded, .escaped, .refused: true
-    case .started, .step, .paused, .resumed, .baking, .adopted, .released: false
+    case .started, .step, .paused, .resumed, .baking, .adopted, .released, .held, .explained: false
     }
   }
 
@@ -74,9 +74,9 @@ extension NotificationEvent {
     switch self {
     case .promoted: "✅"
     case .aborted, .refused: "❌"
-    case .escaped: "⚠️"
+    case .escaped, .held: "⚠️"
     case .paused: "⏸️"
-    case .started, .step, .resumed, .baking, .superseded, .adopted, .released: "ℹ️"
+    case .started, .step, .resumed, .baking, .superseded, .adopted, .released, .explained: "ℹ️"
     }
   }
 
@@ -94,6 +94,8 @@ extension NotificationEvent {
     case .escaped: "Rolling without Sluice"
     case .refused: "Refused"
     case .released: "Released"
+    case .held: "Rollout held"
+    case .explained: "What differed"
     }
   }
 }

@@ -43,6 +43,7 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
       backoff: Backoff(initial: .milliseconds(200), maximum: .seconds(30)), time: client.time)
     let watches = Watches(client: client, namespace: settings.namespace, queue: queue, logger: logger)
     let board = JudgeBoard()
+    let guards = GuardBoard()
     let fence = FenceBox()
     let writing = client.fenced(by: WriteFence { fence.timeLeft })
     let events = EventRecorder(client: writing, controller: "sluice.dev/controller", instance: settings.identity)
@@ -52,12 +53,15 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
     }
     let aborts = AbortRecord(time: client.time)
     let reconciler = Reconciler(
-      view: watches.view, client: writing, board: board, aborts: aborts,
+      view: watches.view, client: writing, board: board, guards: guards, aborts: aborts,
       announcer: Announcer(events: events, outbox: outbox, time: client.time),
       hold: hold, quiet: QuietTimes(), settings: settings, logger: logger)
     let judge = Judge(
       board: board, queue: queue, prometheus: PrometheusClient(baseURL: settings.prometheusURL, transport: outbound),
       aborts: aborts, time: client.time, logger: logger)
+    let guardian = Guardian(
+      board: guards, queue: queue, prometheus: PrometheusClient(baseURL: settings.prometheusURL, transport: outbound),
+      time: client.time, logger: logger)
     let reconciles = ReconcileRecord(time: client.time)
     let workers = WorkerPool(
       queue, workers: settings.workers, reserved: OperatorSettings.reservedWorkers, logger: logger
@@ -79,6 +83,7 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
           group.addTask(priority: .high) { try await service.run() }
         }
         group.addTask { try await hold.run() }
+        group.addTask { try await guardian.run() }
         try await group.waitForAll()
       }
     }

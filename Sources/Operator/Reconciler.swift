@@ -13,6 +13,7 @@ struct Reconciler: Sendable {
   let view: ClusterView
   let client: KubernetesClient
   let board: JudgeBoard
+  let guards: GuardBoard
   let aborts: AbortRecord
   let announcer: any Announcing
   let hold: HoldProbe
@@ -49,6 +50,7 @@ struct Reconciler: Sendable {
   private func turn(_ key: ObjectKey, logger: Logger) async throws -> WorkOutcome {
     guard let json = view.object(.rollouts, key) else {
       board.forget(key)
+      guards.forget(key)
       quiet.forget(key)
       repeats.forget(key)
       statuses.forget(key, .rollouts)
@@ -199,7 +201,9 @@ private struct Turn {
       isUnderWay: runState.map { !$0.stage.isFinished } ?? false)
     let observer = Observer(
       snapshot: view, rollout: json, plan: inForce, provider: provider, hold: hold,
-      measured: runState.flatMap { reconciler.board.latest(key, run: $0.name) })
+      measured: runState.flatMap { run in
+        reconciler.guards.complete(reconciler.board.latest(key, run: run.name), key, run: run.name)
+      })
     let quietSince = reconciler.quiet.since(key, specs: specs(inForce), now: time.now)
     let seen = observer.observe(run: run, quietSince: quietSince)
     let before = RolloutRecord.state(of: rollout)
@@ -312,23 +316,27 @@ private struct Turn {
   private func follow(
     _ run: RunState?, _ plan: Plan, _ provider: (any TrafficProvider)?, _ target: TrafficTarget?, _ seen: Observation
   ) {
-    guard let run, !run.stage.isFinished else { return reconciler.board.forget(key) }
+    guard let run, !run.stage.isFinished else {
+      reconciler.guards.forget(key)
+      return reconciler.board.forget(key)
+    }
     let scope = MetricsScope(
       namespace: key.namespace, services: plan.services, routes: [plan.name], stableReplicaSet: run.stable.set,
       canaryReplicaSet: run.set ?? "\(plan.workload)-\(run.revision)")
-    reconciler.board.follow(
-      key,
-      JudgedRun(
-        name: run.name, plan: plan, scope: scope,
-        metrics: provider?.metrics ?? reconciler.board.metrics(key),
-        queries: QuerySetting(
-          plan: plan, scope: scope,
-          hashes: [.stable: run.stable.hash, .canary: seen.set(named: run.set)?.hash ?? run.revision],
-          step: run.stage.stepIndex, namespaceLabel: reconciler.settings.queryNamespaceLabel),
-        traffic: target ?? .stableOnly, writtenAt: run.trafficWrittenAt, verifiedAt: run.verifiedAt,
-        past: Timeline.verified(self.run?.status?.timeline ?? [], run: run, plan: plan, now: time.now),
-        stableIsDown: (seen.set(named: run.stable.set)?.available ?? 0) == 0),
-      uptime: time.uptime)
+    let judged = JudgedRun(
+      name: run.name, plan: plan, scope: scope,
+      metrics: provider?.metrics ?? reconciler.board.metrics(key),
+      queries: QuerySetting(
+        plan: plan, scope: scope,
+        hashes: [.stable: run.stable.hash, .canary: seen.set(named: run.set)?.hash ?? run.revision],
+        step: run.stage.stepIndex, namespaceLabel: reconciler.settings.queryNamespaceLabel),
+      traffic: target ?? .stableOnly, writtenAt: run.trafficWrittenAt, verifiedAt: run.verifiedAt,
+      past: Timeline.verified(self.run?.status?.timeline ?? [], run: run, plan: plan, now: time.now),
+      stableIsDown: (seen.set(named: run.stable.set)?.available ?? 0) == 0,
+      pods: PodFacts.of(stable: run.stable.set, canary: run.set, in: key.namespace, view))
+    reconciler.board.follow(key, judged, uptime: time.uptime)
+    let isAborting = if case .aborting = run.stage { true } else { false }
+    reconciler.guards.follow(key, judged, isAborting: isAborting, now: time.now, uptime: time.uptime)
   }
 
   /// - Returns: the time after which statuses that wait are due.
@@ -338,7 +346,10 @@ private struct Turn {
     var waits: [Duration?] = []
     // What a run found ends with its last step; afterwards only its abort or promotion goes on.
     let isOver = if case .aborting = runState?.stage { true } else { runState?.stage.isFinished ?? false }
-    let checks = isOver ? [] : (seen.measured?.checks ?? []).map { CheckRecord($0, now: time.now) }
+    let found = isOver ? nil : seen.measured
+    let checks =
+      (found?.checks ?? []).map { CheckRecord($0, now: time.now) }
+      + (found.map { CheckRecord.surroundings($0, now: time.now) } ?? [])
     if let run, let state = decision.run, state != runState || !state.stage.isFinished,
       let live = view.object(.rolloutRuns, run.metadata.key)
     {

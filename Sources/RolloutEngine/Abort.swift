@@ -62,6 +62,7 @@ extension Turn {
   mutating func abort(_ run: inout RunState, _ stage: AbortStage, _ cause: AbortCause) {
     rollout.situation = .running("aborting revision \(run.revision): \(cause.message)")
     let isGone = seen.deployment == nil
+    explain(&run)
     switch stage {
     case .returningTraffic:
       guard ensureBack() else { return }
@@ -77,7 +78,7 @@ extension Turn {
       enter(.aborting(.unpinning, cause), &run)
     case .unpinning:
       // Also without a Deployment: one that is made anew has pods of another hash.
-      guard ensureUnpinned(), ensureServices(stable: nil, canary: nil), ensureReturned() else { return }
+      guard ensureUnpinned(), ensureServices(stable: nil, canary: nil), ensureReturned(), isExplained(run) else { return }
       enter(.finished(.aborted(cause)), &run)
       rollout.situation =
         cause.rejects ? .rejected("revision \(run.revision) was rejected: \(cause.message)") : .running("aborted")

@@ -40,6 +40,7 @@ extension Turn {
       announce(.paused, "paused by \(who)\(reason)", "\(run.name)-command-\(command.sequence)")
     case .resume:
       let pause = run.pause
+      if case .anomaly = pause { acceptHolds(&run) }
       run.pause = nil
       rollout.reassertions = []
       run.commandMessage = "resumed"
@@ -69,6 +70,7 @@ extension Turn {
         return refuse(command, &run, "the canary's pods are not ready for step \(index + 1) yet")
       }
       if case .undecided = run.pause { renew(&run) }
+      acceptHolds(&run)
       run.pause = nil
       rollout.reassertions = []
       run.commandMessage = "step \(index + 1) ended by \(who)"
@@ -76,6 +78,7 @@ extension Turn {
       next(after: index, &run)
     case .promoteFull:
       guard case .step = run.stage else { return refuse(command, &run, "the run is not in a step") }
+      acceptHolds(&run)
       run.pause = nil
       rollout.reassertions = []
       run.acceptsBypass = true

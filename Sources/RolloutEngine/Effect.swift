@@ -58,6 +58,10 @@ public struct Announcement: Sendable, Equatable {
     case refused = "Refused"
     case released = "Released"
     case stableDown = "StableDown"
+    /// The service burns its error budget, and the run goes no further meanwhile.
+    case held = "Held"
+    /// What differed most in a run that was aborted.
+    case explained = "Explained"
   }
 
   public var kind: Kind

@@ -81,12 +81,12 @@ extension Turn {
     case .person(let who):
       rollout.situation = .paused("while it bakes: paused by \(who)")
       return
-    case .undecided(let why):
+    case .undecided(let why), .anomaly(let why):
       rollout.situation = .paused("while it bakes: \(why)")
       return
     case .plan, .bypass, .conflict, nil: break
     }
-    guard isConclusive(over: bake, place: "while it bakes", &run) else { return }
+    guard isConclusive(over: bake, place: "while it bakes", &run), !isHeld(&run) else { return }
     enter(.promoting(.unpinning), &run)
   }
 

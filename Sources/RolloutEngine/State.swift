@@ -114,6 +114,10 @@ public struct RunState: Sendable, Equatable {
   public var acceptsBypass = false
   /// How far the autopilot has come; nil without one.
   public var flight: Flight?
+  /// Guards, and ``Turn/burnRate``, of which a person let the run go on.
+  public var acceptedGuards: [String] = []
+  /// What differed most, of a run that is being aborted; `nil` before that is known.
+  public var differences: [Difference]?
   public var reports: [CheckReport]
 
   public init(
@@ -141,6 +145,8 @@ public struct RunState: Sendable, Equatable {
     case bypass(String)
     /// Somebody else keeps writing the routing object.
     case conflict(String)
+    /// Guards that hold found an anomaly.
+    case anomaly(String)
   }
 }
 

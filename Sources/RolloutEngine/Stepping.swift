@@ -74,12 +74,15 @@ extension Turn {
       enter(.step(index, .analyzing), &run)
     case .analyzing:
       guard keepTraffic(step.traffic, &run), hasPods(podsNeeded(by: step, run), &run) else { return }
-      if runPlan.autopilot != nil { return fly(&run, index) }
-      guard isConclusive(step, &run) else { return }
+      if runPlan.autopilot != nil {
+        if step.traffic.reachesCanary, isHeld(&run) { return }
+        return fly(&run, index)
+      }
+      guard isConclusive(step, &run), !isHeld(&run) else { return }
       enter(.step(index, .pausing), &run)
     case .pausing:
       guard keepTraffic(step.traffic, &run), hasPods(podsNeeded(by: step, run), &run) else { return }
-      guard pauseIsOver(step, index, &run) else { return }
+      guard pauseIsOver(step, index, &run), !isHeld(&run) else { return }
       next(after: index, &run)
     }
   }
@@ -288,7 +291,7 @@ extension Turn {
 
   private mutating func pauseIsOver(_ step: PlanStep, _ index: Int, _ run: inout RunState) -> Bool {
     switch run.pause {
-    case .person, .undecided, .bypass, .conflict:
+    case .person, .undecided, .bypass, .conflict, .anomaly:
       describe(run, index)
       return false
     case .plan, nil: break
@@ -318,7 +321,9 @@ extension Turn {
 
   /// A failed check aborts as soon as it is known, whatever else goes on.
   mutating func abortOnFailure(_ run: inout RunState) -> Bool {
-    guard let failed = seen.measured?.binding.first(where: { $0.verdict == .fail }) else { return false }
+    guard let failed = seen.measured?.binding.first(where: { $0.verdict == .fail }) else {
+      return abortOnAnomaly(&run)
+    }
     let text = failed.message.hasPrefix(failed.name) ? failed.message : "\(failed.name): \(failed.message)"
     beginAbort(.failedCheck(text), &run)
     return true
@@ -330,7 +335,8 @@ extension Turn {
     case nil: rollout.situation = .running(place)
     case .plan: rollout.situation = .paused("\(place) waits for a person")
     case .person(let who): rollout.situation = .paused("\(place): paused by \(who)")
-    case .undecided(let why), .bypass(let why), .conflict(let why): rollout.situation = .paused("\(place): \(why)")
+    case .undecided(let why), .bypass(let why), .conflict(let why), .anomaly(let why):
+      rollout.situation = .paused("\(place): \(why)")
     }
   }
 }

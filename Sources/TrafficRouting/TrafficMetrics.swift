@@ -45,8 +45,8 @@ public struct MetricsScope: Codable, Sendable, Hashable {
     return canaryServices.contains(service) ? .canary : nil
   }
 
-  /// The track of a pod.
-  func track(pod: String) -> Track? {
+  /// The track of a pod, by its name.
+  public func track(pod: String) -> Track? {
     // The longer name first: one may be a prefix of the other.
     let sets = [(stableReplicaSet, Track.stable), (canaryReplicaSet, .canary)].sorted { $0.0.count > $1.0.count }
     return sets.first { !$0.0.isEmpty && Self.pod(pod, isOf: $0.0) }?.1

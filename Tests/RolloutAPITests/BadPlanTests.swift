@@ -272,6 +272,22 @@ import Testing
     Case("spec.analysis.interval", "11m", "11m", "1s to 10m"),
     Case("spec.analysis.minRequests", "0", "0", "from 1 to"),
     Case("spec.analysis.falseAbortRisk", "20%", "20%", "0.0001% to 10%"),
+    Case("spec.analysis.guards", "On", "true", "one of Warn, Abort, Disabled; YAML reads on, off, yes and no as"),
+    Case("spec.analysis.guards", "Alert", "\"Alert\"", "one of Warn, Abort, Disabled"),
+    Case("spec.analysis.burnRate", "{mode: No}", at: "spec.analysis.burnRate.mode", "false", "one of Hold, Disabled"),
+    Case("spec.analysis.burnRate", "{windows: []}", at: "spec.analysis.burnRate.windows", "none", "at least 1"),
+    Case(
+      "spec.analysis.burnRate", "{windows: [{long: 5m, short: 1h, rate: \"2\"}]}",
+      at: "spec.analysis.burnRate.windows[0].short", "1h beside a long window of 5m", "the shorter one"),
+    Case(
+      "spec.analysis.burnRate", "{windows: [{long: 1h, short: 5m, rate: \"0\"}]}",
+      at: "spec.analysis.burnRate.windows[0].rate", "0", "above 0"),
+    Case(
+      "spec.analysis.burnRate", "{windows: [{long: 1h, short: 5m, rate: fast}]}",
+      at: "spec.analysis.burnRate.windows[0].rate", "\"fast\"", "a decimal number as text"),
+    Case(
+      "spec.analysis.burnRate", "{windows: [{long: 1h, short: 1s, rate: \"2\"}]}",
+      at: "spec.analysis.burnRate.windows[0].short", "1s", "10s to"),
     Case(
       "spec.analysis.templates", "[{name: web}]", at: "spec.analysis.templates[0].name", "\"web\"",
       "AnalysisTemplate that exists; there is none"),

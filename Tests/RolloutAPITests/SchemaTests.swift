@@ -127,6 +127,8 @@ import Testing
       "spec.analysis.onUndecided": .string(Defaults.onUndecided.rawValue),
       "spec.analysis.minRequests": JSON(Defaults.minRequests),
       "spec.analysis.falseAbortRisk": .string(Defaults.falseAbortRisk),
+      "spec.analysis.guards": .string(Defaults.guards.rawValue),
+      "spec.analysis.burnRate.mode": .string(Defaults.burnRateMode.rawValue),
       "spec.hold": .string(Defaults.hold.rawValue),
       "spec.settle": .string(Defaults.settle),
       "spec.scaleDownDelay": .string(Defaults.scaleDownDelay),

@@ -66,7 +66,7 @@ import Testing
     var status = Self.status(steps: 70)
     status.message = long
     status.cause = AbortStatus(kind: .failedCheck, message: long)
-    status.checks = (0..<50).map { Self.check("c\($0)") }
+    status.checks = (0..<80).map { Self.check("c\($0)") }
     status.checks?[0].evidence?.queries = [long]
     let cut = status.bounded()
     #expect(cut.message?.unicodeScalars.count == StatusBounds.message)

@@ -22,6 +22,8 @@ struct JudgedRun: Sendable {
   var past: [TrafficSpan] = []
   /// The stable revision has no available pod.
   var stableIsDown = false
+  /// The run's pods, as the API server has them.
+  var pods: [PodFacts] = []
 
   func isOfSameMesh(as other: JudgedRun) -> Bool {
     metrics.map { AnyHashable($0) } == other.metrics.map { AnyHashable($0) }
@@ -130,7 +132,7 @@ final class JudgeBoard: Sendable {
     change(rollout) { entry in
       entry.judge.record(
         answers, at: now, traffic: entry.run.traffic, writtenAt: entry.run.writtenAt, verifiedAt: entry.run.verifiedAt,
-        stableIsDown: entry.run.stableIsDown)
+        stableIsDown: entry.run.stableIsDown, places: entry.run.pods.map(\.place))
       entry.isAsked = true
       entry.isAsking = false
     }

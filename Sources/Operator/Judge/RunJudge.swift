@@ -72,12 +72,20 @@ struct RunJudge: Sendable {
     var check: Check
     /// Of each view, where the plan watches a canary that has all traffic.
     var earlier: [EarlierStable] = []
+    var attribution: Attribution
   }
 
   /// The views in the order of ``MeshMetrics/views``.
   private enum Check: Sendable {
     case errors(ViewsCheck<ErrorRateCheck>)
     case latency(ViewsCheck<LatencyCheck>)
+
+    var limit: Double {
+      switch self {
+      case .errors(let check): check.views.first?.limit ?? 1
+      case .latency(let check): check.views.first?.limit ?? 1
+      }
+    }
   }
 
   init(plan: Plan, scope: MetricsScope, metrics: (any MeshMetrics)?) {
@@ -90,10 +98,11 @@ struct RunJudge: Sendable {
     let views = metrics?.views ?? []
     harm = HarmWatch(views: views, risk: plan.analysis.falseAbortRisk.fraction * shares.autopilot)
     objectives = plan.analysis.slos.compactMap { slo in
-      Self.check(of: slo, plan.analysis, shares, views: views.count).map {
+      Self.check(of: slo, plan.analysis, shares, views: views.count).map { check in
         Objective(
-          name: slo.name, isDryRun: slo.mode == .dryRun, check: $0,
-          earlier: Self.earlier(of: slo, plan.analysis, shares, views: views.count))
+          name: slo.name, isDryRun: slo.mode == .dryRun, check: check,
+          earlier: Self.earlier(of: slo, plan.analysis, shares, views: views.count),
+          attribution: Attribution(limit: check.limit, risk: plan.analysis.riskPerCheck * shares.checks))
       }
     }
     queries = QueryJudge(plan.analysis, countsRequests: metrics != nil)
@@ -152,9 +161,10 @@ struct RunJudge: Sendable {
   ///   - writtenAt: when the present traffic was written; nil before the first.
   ///   - verifiedAt: when its share was seen to arrive; nil before.
   ///   - stableIsDown: the stable revision has no available pod, so that it serves no requests.
+  ///   - places: where the run's pods are, as far as is known.
   mutating func record(
     _ look: LookAnswers, at now: Date, traffic: TrafficTarget, writtenAt: Date?, verifiedAt: Date?,
-    stableIsDown: Bool = false
+    stableIsDown: Bool = false, places: [PodPlace] = []
   ) {
     self.stableIsDown = stableIsDown
     var increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>] = [:]
@@ -178,6 +188,7 @@ struct RunJudge: Sendable {
     if let verifiedAt, traffic.reachesCanary {
       let whole = increases.filter { $0.value.value == nil || answeredAt[$0.key] ?? .distantPast >= verifiedAt }
       feed(whole, traffic, uneven: uneven)
+      attribute(whole, traffic, writtenAt, places)
       if whole.contains(where: { $0.value.value != nil }) {
         watched = min(watched?.lowerBound ?? verifiedAt, now)...now
       }
@@ -305,6 +316,51 @@ struct RunJudge: Sendable {
     objectives[index].earlier[place].record(canary: canary, stable: stable)
   }
 
+  /// Counts each pod by itself, in the callees' view.
+  private mutating func attribute(
+    _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget, _ writtenAt: Date?,
+    _ places: [PodPlace]
+  ) {
+    for index in objectives.indices {
+      var pods: [String: (track: Track, counts: Counts)] = [:]
+      var whole: Counts?
+      for view in metrics?.views ?? [] {
+        switch objectives[index].check {
+        case .errors:
+          guard let found = increases[LookAnswers.Question(view: view, kind: .requests)] else { continue }
+          if view == .callee { pods = byPod(found.value ?? [:]) { counts(.value($0), $1, view, traffic).value } }
+          whole = whole ?? sum(counts(found, .canary, view, traffic), counts(found, .stable, view, traffic))
+        case .latency(let check):
+          guard let found = increases[LookAnswers.Question(view: view, kind: .latency)] else { continue }
+          func slow(_ found: Measured<[MetricsKey: Double]>, _ track: Track) -> Measured<Counts> {
+            histogram(found, track, view, traffic).map { $0.slower(thanAtLeast: check.views.first?.max ?? .infinity) }
+          }
+          if view == .callee { pods = byPod(found.value ?? [:]) { slow(.value($0), $1).value } }
+          whole = whole ?? sum(slow(found, .canary), slow(found, .stable))
+        }
+      }
+      objectives[index].attribution.record(pods: pods, service: whole, writtenAt: writtenAt, places: places)
+    }
+  }
+
+  private func sum(_ canary: Measured<Counts>, _ stable: Measured<Counts>) -> Counts? {
+    guard let canary = canary.value, let stable = stable.value else { return nil }
+    return canary + stable
+  }
+
+  private func byPod(
+    _ values: [MetricsKey: Double], _ counts: ([MetricsKey: Double], Track) -> Counts?
+  ) -> [String: (track: Track, counts: Counts)] {
+    var pods: [String: (track: Track, counts: Counts)] = [:]
+    for (pod, own) in Dictionary(grouping: values, by: { $0.key.pod }) where !pod.isEmpty {
+      guard let track = own.first?.key.track,
+        let counts = counts(Dictionary(uniqueKeysWithValues: own.map { ($0.key, $0.value) }), track)
+      else { continue }
+      pods[pod] = (track, counts)
+    }
+    return pods
+  }
+
   /// Whether a track gets requests that this view counts; callers do not count copies.
   private func isServed(_ track: Track, _ view: MetricsView, _ traffic: TrafficTarget) -> Bool {
     switch track {
@@ -375,6 +431,7 @@ struct RunJudge: Sendable {
     if objective.earlier.indices.contains(place), let note = objective.earlier[place].note {
       judgement.evidence.notes.append(note)
     }
+    judgement = objective.attribution.judged(judgement)
     judgement.evidence.window = watched.map { $0.upperBound.timeIntervalSince($0.lowerBound) }
     judgement.evidence.queries = [questions[LookAnswers.Question(view: view, kind: kind)]].compactMap { $0 }
     judgement.evidence.budget = objective.isDryRun ? nil : budget
@@ -454,7 +511,7 @@ private struct ShareWindow: Sendable {
 }
 
 /// How the probability of a false abort is divided among the ways in which a run is judged: most of it has the checks.
-private struct RiskShares {
+struct RiskShares {
   let bake: Double
   let autopilot: Double
 

@@ -23,6 +23,8 @@ enum RunRecord {
     state.commandMessage = status?.commandMessage
     state.acceptsBypass = status?.acceptsBypass ?? false
     state.flight = status?.autopilot.map(flight)
+    state.acceptedGuards = status?.acceptedGuards ?? []
+    state.differences = status?.differences?.map(Difference.init)
     return state
   }
 
@@ -104,6 +106,7 @@ enum RunRecord {
     case .undecided: .undecided(status.message ?? "")
     case .bypass: .bypass(status.message ?? "")
     case .conflict: .conflict(status.message ?? "")
+    case .anomaly: .anomaly(status.message ?? "")
     }
   }
 
@@ -114,6 +117,7 @@ enum RunRecord {
     case .undecided(let why): PauseStatus(kind: .undecided, message: why)
     case .bypass(let why): PauseStatus(kind: .bypass, message: why)
     case .conflict(let why): PauseStatus(kind: .conflict, message: why)
+    case .anomaly(let why): PauseStatus(kind: .anomaly, message: why)
     }
   }
 
@@ -143,6 +147,8 @@ enum RunRecord {
     status.commandMessage = state.commandMessage
     status.autopilot = state.flight.map(record)
     status.acceptsBypass = state.acceptsBypass ? true : nil
+    status.acceptedGuards = state.acceptedGuards.isEmpty ? nil : state.acceptedGuards
+    status.differences = state.differences?.map(DifferenceRecord.init)
     if !state.stage.isFinished { status.message = message(situation) ?? status.message }
     if !checks.isEmpty { status.checks = checks }
     if state.stage.isFinished, status.finishedAt == nil { status.finishedAt = Timestamp(now) }
@@ -220,7 +226,7 @@ extension EvidenceRecord {
       queries: evidence.queries.isEmpty ? nil : evidence.queries, notes: evidence.notes.isEmpty ? nil : evidence.notes)
   }
 
-  fileprivate static func text(_ number: Double?) -> String? {
+  static func text(_ number: Double?) -> String? {
     // What is more than a decimal text holds is cut: the strongest evidence must not be the one that is left out.
     number.flatMap { DecimalString(min($0, 999_999_999_999_999))?.description }
   }

@@ -13,7 +13,29 @@ extension PlanReader {
       onUndecided: spec.onUndecided ?? Defaults.onUndecided,
       minRequests: integer(spec.minRequests ?? Defaults.minRequests, field + ".minRequests", in: 1...1_000_000),
       falseAbortRisk: percent(
-        spec.falseAbortRisk ?? Defaults.falseAbortRisk, field + ".falseAbortRisk", in: Self.risks))
+        spec.falseAbortRisk ?? Defaults.falseAbortRisk, field + ".falseAbortRisk", in: Self.risks),
+      guards: spec.guards ?? Defaults.guards, burnWindows: burnWindows(spec.burnRate, field + ".burnRate"))
+  }
+
+  private mutating func burnWindows(_ spec: BurnRateSpec?, _ field: String) -> [BurnWindows] {
+    let windows = spec?.windows ?? Defaults.burnWindows
+    count(windows.count, field + ".windows", 1...4)
+    let read = windows.enumerated().compactMap { index, pair -> BurnWindows? in
+      let field = "\(field).windows[\(index)]"
+      let limits = Duration.seconds(10) ... .seconds(30 * 86_400)
+      let before = problems.count
+      let long = duration(pair.long, or: pair.long, field + ".long", in: limits)
+      let short = duration(pair.short, or: pair.short, field + ".short", in: limits)
+      if problems.count == before, short >= long {
+        report(field + ".short", found: "\(short.text) beside a long window of \(long.text)", wanted: "the shorter one")
+      }
+      guard let rate = decimal(pair.rate, field + ".rate") else { return nil }
+      if rate.double <= 0 || rate.double > 10_000 {
+        report(field + ".rate", found: "\(rate)", wanted: "a number above 0 and at most 10000, such as \"14.4\"")
+      }
+      return BurnWindows(long: long, short: short, rate: rate)
+    }
+    return spec?.mode ?? Defaults.burnRateMode == .disabled ? [] : read
   }
 
   private static let risks = (Percent("0.0001%") ?? .zero)...(Percent(10) ?? .all)

@@ -19,6 +19,12 @@ public enum Defaults {
   public static let onUndecided = UndecidedAction.pause
   public static let minRequests = 50
   public static let falseAbortRisk = "0.1%"
+  public static let guards = GuardMode.warn
+  public static let burnRateMode = BurnRateMode.hold
+  /// The pairs of the SRE workbook that page: 2 % of a 30-day budget in an hour, 5 % in six.
+  public static let burnWindows = [
+    BurnWindowsSpec(long: "1h", short: "5m", rate: "14.4"), BurnWindowsSpec(long: "6h", short: "30m", rate: "6"),
+  ]
   public static let against = ComparedTrack.stable
   public static let mode = CheckMode.enforce
   public static let templateKind = TemplateReference.Kind.analysisTemplate

@@ -145,13 +145,31 @@ public struct PlanAnalysis: Sendable, Hashable {
   public let minRequests: Int
   /// The probability that a run aborts a canary that is no worse than stable, all checks together.
   public let falseAbortRisk: Percent
+  public let guards: GuardMode
+  /// The pairs of windows in which a burning error budget holds the run; empty where it does not.
+  public let burnWindows: [BurnWindows]
 
   /// Each check's equal part of the risk, as a probability (by the union bound the parts add up to no more than the
-  /// whole).
-  public var riskPerCheck: Double { falseAbortRisk.fraction / Double(max(1, binding.count)) }
+  /// whole). Guards that abort have one part together.
+  public var riskPerCheck: Double {
+    falseAbortRisk.fraction / Double(max(1, binding.count + (guards == .abort ? 1 : 0)))
+  }
+
+  /// The probability that guards ever speak of a canary that does nothing unusual. Where they only hold, a false alarm
+  /// costs a person's look and no release, so that more is risked for sooner warnings: one in a hundred runs.
+  public var guardRisk: Double { guards == .abort ? riskPerCheck : 0.01 }
 
   /// The objectives that decide; the others only report.
   public var binding: [SLO] { slos.filter { $0.mode == .enforce } }
+}
+
+/// Two windows, and how many times as fast as the SLO allows the error budget must burn in both.
+public struct BurnWindows: Sendable, Hashable {
+  /// Longer than ``short``.
+  public let long: Duration
+  public let short: Duration
+  /// Above 0.
+  public let rate: DecimalString
 }
 
 /// One objective.

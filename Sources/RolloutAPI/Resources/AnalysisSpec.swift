@@ -12,10 +12,15 @@ public struct AnalysisSpec: Codable, Sendable, Hashable {
   public var minRequests: Int?
   /// The probability that a run aborts a canary that is no worse than stable, all checks together.
   public var falseAbortRisk: String?
+  /// Whether anomalies of what the cluster exports anyway are looked for, and what they do.
+  public var guards: GuardMode?
+  /// When the service as a whole burns its error budget too fast to go on.
+  public var burnRate: BurnRateSpec?
 
   public init(
     slos: [SLOSpec]? = nil, templates: [TemplateReference]? = nil, deadline: String? = nil, interval: String? = nil,
-    onUndecided: UndecidedAction? = nil, minRequests: Int? = nil, falseAbortRisk: String? = nil
+    onUndecided: UndecidedAction? = nil, minRequests: Int? = nil, falseAbortRisk: String? = nil,
+    guards: GuardMode? = nil, burnRate: BurnRateSpec? = nil
   ) {
     self.slos = slos
     self.templates = templates
@@ -24,6 +29,49 @@ public struct AnalysisSpec: Codable, Sendable, Hashable {
     self.onUndecided = onUndecided
     self.minRequests = minRequests
     self.falseAbortRisk = falseAbortRisk
+    self.guards = guards
+    self.burnRate = burnRate
+  }
+}
+
+/// What an anomaly does that no objective names.
+public enum GuardMode: String, Codable, Sendable, Hashable, CaseIterable {
+  /// The step is held at its end, and a person goes on or aborts.
+  case warn = "Warn"
+  /// It aborts, as a failed objective does; the guards have a share of the false-abort risk.
+  case abort = "Abort"
+  case disabled = "Disabled"
+}
+
+/// When a run is held since its service burns its error budget, whoever is to blame.
+public struct BurnRateSpec: Codable, Sendable, Hashable {
+  /// `Hold` where absent.
+  public var mode: BurnRateMode?
+  /// One hour with five minutes at 14.4, and six hours with thirty minutes at 6, where absent.
+  public var windows: [BurnWindowsSpec]?
+
+  public init(mode: BurnRateMode? = nil, windows: [BurnWindowsSpec]? = nil) {
+    self.mode = mode
+    self.windows = windows
+  }
+}
+
+public enum BurnRateMode: String, Codable, Sendable, Hashable, CaseIterable {
+  case hold = "Hold"
+  case disabled = "Disabled"
+}
+
+/// Two windows that must both burn.
+public struct BurnWindowsSpec: Codable, Sendable, Hashable {
+  public var long: String
+  public var short: String
+  /// How many times as fast as the SLO allows.
+  public var rate: String
+
+  public init(long: String, short: String, rate: String) {
+    self.long = long
+    self.short = short
+    self.rate = rate
   }
 }
 

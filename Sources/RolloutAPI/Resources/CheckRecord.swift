@@ -11,7 +11,17 @@ public struct CheckRecord: Codable, Sendable, Hashable {
     case unknown = "Unknown"
   }
 
+  public enum Kind: String, Codable, Sendable, Hashable, CaseIterable {
+    case objective = "Objective"
+    /// How fast the service as a whole burns its error budget.
+    case burnRate = "BurnRate"
+    /// An anomaly that no objective names.
+    case anomaly = "Guard"
+  }
+
   public var name: String
+  /// `Objective` where absent.
+  public var kind: Kind?
   /// Absent where the check decides.
   public var mode: CheckMode?
   public var verdict: Verdict
@@ -23,11 +33,12 @@ public struct CheckRecord: Codable, Sendable, Hashable {
   public var evidence: EvidenceRecord?
 
   public init(
-    name: String, mode: CheckMode? = nil, verdict: Verdict, finding: String? = nil, message: String? = nil,
-    at: MicroTime? = nil,
+    name: String, kind: Kind? = nil, mode: CheckMode? = nil, verdict: Verdict, finding: String? = nil,
+    message: String? = nil, at: MicroTime? = nil,
     evidence: EvidenceRecord? = nil
   ) {
     self.name = name
+    self.kind = kind
     self.mode = mode
     self.verdict = verdict
     self.finding = finding
@@ -113,5 +124,41 @@ public struct EvidenceRecord: Codable, Sendable, Hashable {
     self.window = window
     self.queries = queries
     self.notes = notes
+  }
+}
+
+/// One place where a rejected canary's bad requests gathered.
+public struct DifferenceRecord: Codable, Sendable, Hashable {
+  public enum Dimension: String, Codable, Sendable, Hashable, CaseIterable {
+    case responseCode = "ResponseCode"
+    case endpoint = "Endpoint"
+    case pod = "Pod"
+    case node = "Node"
+    case zone = "Zone"
+    case caller = "Caller"
+    case callerVersion = "CallerVersion"
+  }
+
+  public var dimension: Dimension
+  public var value: String
+  /// The part of the canary's bad requests beyond stable's rate that was found there, from 0 to 1 as decimal text.
+  public var share: String?
+  /// The canary's requests there.
+  public var requests: String?
+  /// Of these, the bad ones.
+  public var bad: String?
+  /// The e-value of "more of them than its share of requests explains".
+  public var eValue: String?
+
+  public init(
+    dimension: Dimension, value: String, share: String? = nil, requests: String? = nil, bad: String? = nil,
+    eValue: String? = nil
+  ) {
+    self.dimension = dimension
+    self.value = value
+    self.share = share
+    self.requests = requests
+    self.bad = bad
+    self.eValue = eValue
   }
 }

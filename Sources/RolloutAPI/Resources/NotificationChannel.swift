@@ -62,4 +62,8 @@ public enum NotificationEvent: String, Codable, Sendable, Hashable, CaseIterable
   case escaped = "Escaped"
   case refused = "Refused"
   case released = "Released"
+  /// The service as a whole burns its error budget, so that a run goes no further.
+  case held = "Held"
+  /// What differed most in a run that was aborted.
+  case explained = "Explained"
 }

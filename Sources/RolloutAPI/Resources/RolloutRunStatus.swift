@@ -38,6 +38,10 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
   public var autopilot: AutopilotStatus?
   /// A person let the run go on although requests bypass the route.
   public var acceptsBypass: Bool?
+  /// Guards whose anomaly a person let pass for the rest of the run.
+  public var acceptedGuards: [String]?
+  /// What differed most when the run was aborted, the strongest first.
+  public var differences: [DifferenceRecord]?
   /// The newest verdicts of the step under way.
   public var checks: [CheckRecord]?
   /// The steps and what was decided in each, the oldest first.
@@ -51,8 +55,8 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
     trafficWrittenAt: MicroTime? = nil, trafficVerifiedAt: MicroTime? = nil, analysisStartedAt: MicroTime? = nil,
     shortSince: MicroTime? = nil, pause: PauseStatus? = nil, cause: AbortStatus? = nil, reason: String? = nil,
     message: String? = nil, commandSequence: Int? = nil, commandMessage: String? = nil,
-    autopilot: AutopilotStatus? = nil, acceptsBypass: Bool? = nil, checks: [CheckRecord]? = nil,
-    timeline: [StepRecord]? = nil,
+    autopilot: AutopilotStatus? = nil, acceptsBypass: Bool? = nil, acceptedGuards: [String]? = nil,
+    differences: [DifferenceRecord]? = nil, checks: [CheckRecord]? = nil, timeline: [StepRecord]? = nil,
     conditions: [Condition]? = nil
   ) {
     self.observedGeneration = observedGeneration
@@ -78,6 +82,8 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
     self.commandMessage = commandMessage
     self.autopilot = autopilot
     self.acceptsBypass = acceptsBypass
+    self.acceptedGuards = acceptedGuards
+    self.differences = differences
     self.checks = checks
     self.timeline = timeline
     self.conditions = conditions
@@ -161,6 +167,8 @@ public struct PauseStatus: Codable, Sendable, Hashable {
     case bypass = "Bypass"
     /// Somebody else keeps writing the routing object.
     case conflict = "Conflict"
+    /// Guards that hold found an anomaly.
+    case anomaly = "Anomaly"
   }
 
   public var kind: Kind

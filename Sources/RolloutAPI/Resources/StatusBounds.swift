@@ -13,7 +13,10 @@ public enum StatusBounds {
   public static let image = 512
   public static let query = 8192
   public static let note = 512
-  public static let checks = 40
+  public static let checks = 64
+  public static let guards = 32
+  public static let differences = 8
+  public static let value = 253
   public static let timeline = 64
   public static let queries = 8
   public static let notes = 8
@@ -81,6 +84,14 @@ extension RolloutRunStatus {
     copy.pause?.message = pause?.message?.cut(to: StatusBounds.message)
     copy.cause?.message = cause?.message?.cut(to: StatusBounds.message)
     copy.checks = checks?.bounded()
+    copy.acceptedGuards = acceptedGuards.map { Array($0.prefix(StatusBounds.guards)) }
+    copy.differences = differences.map { differences in
+      differences.prefix(StatusBounds.differences).map { difference in
+        var difference = difference
+        difference.value = difference.value.cut(to: StatusBounds.value)
+        return difference
+      }
+    }
     // The start of a run says least of why it ended.
     copy.timeline = timeline.map { $0.suffix(StatusBounds.timeline).map { $0.bounded() } }
     copy.conditions = conditions?.bounded()

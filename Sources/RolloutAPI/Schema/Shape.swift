@@ -55,6 +55,10 @@ extension Shape {
       return elements.enumerated().flatMap { element.problems(in: $1, at: "\(path)[\($0)]") }
     case (.object(let members), .object(let found)):
       return problems(members, found, path)
+    case (.choice, .bool):
+      // Else who wrote `On` wonders where the `true` comes from.
+      let words = "\(wanted); YAML reads on, off, yes and no as true or false"
+      return [PlanProblem(field: path, found: Self.text(json), wanted: words)]
     default:
       return [PlanProblem(field: path.isEmpty ? "the document" : path, found: Self.text(json), wanted: wanted)]
     }

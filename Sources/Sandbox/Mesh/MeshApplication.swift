@@ -6,7 +6,10 @@ import KubernetesAPI
 /// The tag of the first container's image says it, in parts divided by `-`, so that `kubectl set image` is enough to
 /// try a bad release: `shop/checkout:v2-errors5` fails 5 % of the requests, `…:v2-errors0.5` half a percent,
 /// `…:v2-slow400` takes 400 ms (the median), `…:v2-tail900` takes 900 ms at the 99th percentile. (Tags of
-/// ``ApplicationBehaviours`` concern the node.) Annotations of the pod template win over the tag:
+/// ``ApplicationBehaviours`` concern the node.) `…:v2-onebad50` has half of the requests fail in one of its pods only,
+/// `…:v2-notfound10` answers 10 % with 404. For guards: `…:v2-leak5` grows by 5 MiB a minute, `…:v2-cpu3` takes three
+/// times the CPU, `…:v2-throttle40` is stopped by its CPU limit 40 % of the time, `…:v2-gc20` collects garbage for 20 % of
+/// it. Annotations of the pod template win over the tag:
 /// `sandbox.sluice.dev/error-rate: "5%"`, `sandbox.sluice.dev/latency: 80ms`, `sandbox.sluice.dev/latency-p99: 300ms`,
 /// and `sandbox.sluice.dev/errors-after: 30s` for a fault that begins when the pod is that old.
 struct MeshApplication: Sendable, Hashable {
@@ -18,6 +21,17 @@ struct MeshApplication: Sendable, Hashable {
   var latencyP99 = 80.0
   /// The age of the pod, in seconds, before which it makes no errors.
   var errorsAfter = 0.0
+  /// The share of requests that one pod of the revision, and no other, answers with 503.
+  var oneBadPod = 0.0
+  /// The share of requests answered with 404.
+  var notFound = 0.0
+  /// How many times the usual CPU a request takes.
+  var cpu = 1.0
+  /// Bytes a second by which the memory grows.
+  var leak = 0.0
+  /// The share of scheduling periods in which the CPU limit stops it, and of time in garbage collection.
+  var throttled = 0.0
+  var collection = 0.002
 
   init() {}
 
@@ -29,6 +43,12 @@ struct MeshApplication: Sendable, Hashable {
         latency = milliseconds
         latencyP99 = milliseconds * 2
       }
+      if let percent = Self.number(part, after: "onebad") { oneBadPod = min(1, percent / 100) }
+      if let percent = Self.number(part, after: "notfound") { notFound = min(1, percent / 100) }
+      if let factor = Self.number(part, after: "cpu") { cpu = factor }
+      if let mebibytes = Self.number(part, after: "leak") { leak = mebibytes * 1024 * 1024 / 60 }
+      if let percent = Self.number(part, after: "throttle") { throttled = min(1, percent / 100) }
+      if let percent = Self.number(part, after: "gc") { collection = min(1, percent / 100) }
       if let milliseconds = Self.number(part, after: "tail"), milliseconds > 0 { latencyP99 = milliseconds }
     }
     let annotations = pod.annotations
@@ -45,12 +65,16 @@ struct MeshApplication: Sendable, Hashable {
 
   /// One request's fate: the status and the time it took in milliseconds, from a log-normal distribution with this
   /// median and 99th percentile (2.326 deviations above).
-  func answer(podAge: Double, random: inout MeshRandom) -> (status: Int, milliseconds: Double) {
+  /// - Parameter isBadPod: it is the one of its revision that ``oneBadPod`` speaks of.
+  func answer(
+    podAge: Double, isBadPod: Bool = false, random: inout MeshRandom
+  ) -> (status: Int, milliseconds: Double) {
     let deviation = log(latencyP99 / latency) / 2.326
     let milliseconds = latency * exp(deviation * random.normal())
     // A pod may seem younger than now where clocks differ.
     let hasFault = errorsAfter == 0 || podAge >= errorsAfter
-    return (hasFault && random.happens(errorRate) ? 503 : 200, milliseconds)
+    if hasFault, random.happens(isBadPod ? max(errorRate, oneBadPod) : errorRate) { return (503, milliseconds) }
+    return (random.happens(notFound) ? 404 : 200, milliseconds)
   }
 
   /// The parts of an image's tag; a registry's port and a digest are no tag.

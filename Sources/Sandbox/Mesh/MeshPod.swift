@@ -8,6 +8,14 @@ struct MeshPod: Sendable {
   var application: MeshApplication
   var started: Date?
   var isRunning: Bool
+  /// The name of its first container, and since when it runs.
+  var container: String
+  var runningSince: Date?
+  var restarts: Int
+  /// Why a container last ended.
+  var lastReason: String?
+  /// The same for all pods of one revision.
+  var revision: String
 
   init(_ pod: JSON) {
     resourceVersion = pod.resourceVersion
@@ -20,6 +28,12 @@ struct MeshPod: Sendable {
     let isStopped = containers.contains {
       $0[path: ["state", "waiting"]] != nil || $0[path: ["state", "terminated"]] != nil
     }
+    container = containers.first?["name"]?.string ?? "app"
+    runningSince = containers.first?[path: ["state", "running", "startedAt"]]?.string
+      .flatMap { try? Date($0, strategy: .iso8601) }
+    restarts = containers.reduce(0) { $0 + ($1["restartCount"]?.int ?? 0) }
+    lastReason = containers.lazy.compactMap { $0[path: ["lastState", "terminated", "reason"]]?.string }.first
+    revision = "\(pod.namespace)/\(pod.labels["pod-template-hash"] ?? pod.name)"
     isRunning = pod[path: ["status", "phase"]]?.string == "Running" && !isStopped
   }
 }

@@ -21,6 +21,9 @@ struct MeshState: Sendable {
   private var random: MeshRandom
   private var metrics = MeshMetrics()
   private var linkerd = LinkerdProxies()
+  private var usage = ContainerUsage()
+  /// The pod of each revision that is the bad one, where one is to be.
+  private var badPods: [String: ObjectKey] = [:]
 
   private var lastTick: Date?
   private var fingerprint: [String] = []
@@ -36,7 +39,7 @@ struct MeshState: Sendable {
     random = MeshRandom(seed: settings.seed)
   }
 
-  func exposition() -> String { metrics.exposition() + linkerd.exposition() }
+  func exposition() -> String { metrics.exposition() + linkerd.exposition() + usage.exposition(pods) }
 
   /// Brings the mesh up to a moment: takes in what changed in the cluster, then sends what the callers send since the
   /// tick before.
@@ -49,6 +52,7 @@ struct MeshState: Sendable {
     }
     let elapsed = min(settings.longestTick, max(0, lastTick.map { now.timeIntervalSince($0) } ?? 0))
     lastTick = now
+    usage.advance(pods, seconds: elapsed, now: now, random: &random)
     for caller in effective.callers { send(caller, seconds: elapsed, now: now) }
     probe(seconds: elapsed)
   }
@@ -63,6 +67,11 @@ struct MeshState: Sendable {
     }
     let gone = pods.keys.contains { seen[$0] == nil }
     pods = seen
+    badPods = badPods.filter { seen[$0.value] != nil }
+    for (key, pod) in seen.sorted(by: { $0.key < $1.key })
+    where pod.application.oneBadPod > 0 && pod.isRunning && badPods[pod.revision] == nil {
+      badPods[pod.revision] = key
+    }
     if gone {
       metrics.keep { namespace, pod in
         seen[ObjectKey(namespace: namespace, name: pod)] != nil || pod == Self.callerPod || pod == Self.gatewayPod
@@ -223,7 +232,9 @@ struct MeshState: Sendable {
   ) -> (status: Int, milliseconds: Double)? {
     guard let pod = pods[endpoint.pod], pod.isRunning else { return nil }
     let age = pod.started.map { now.timeIntervalSince($0) } ?? 0
-    let answer = pod.application.answer(podAge: age, random: &random)
+    usage.request(endpoint.pod, pod.application)
+    let answer = pod.application.answer(
+      podAge: age, isBadPod: badPods[pod.revision] == endpoint.pod, random: &random)
     if effective.linkerd.contains(endpoint.pod.namespace) {
       linkerd.answered(
         endpoint.pod, workload: pod.workload.name, status: answer.status, milliseconds: answer.milliseconds,

@@ -44,14 +44,14 @@ public struct IstioMetrics: MeshMetrics {
     }
   }
 
-  private func groups(_ view: MetricsView) -> [String] {
+  func groups(_ view: MetricsView) -> [String] {
     switch view {
     case .caller: [Self.namespaceLabel(view), "destination_service_name"]
     case .callee: [Self.namespaceLabel(view), podLabel]
     }
   }
 
-  private func selector(_ scopes: [MetricsScope], view: MetricsView) -> String? {
+  func selector(_ scopes: [MetricsScope], view: MetricsView) -> String? {
     switch view {
     case .caller:
       let services = scopes.flatMap { $0.stableServices + $0.canaryServices }
@@ -75,7 +75,7 @@ public struct IstioMetrics: MeshMetrics {
     ].joined(separator: ",")
   }
 
-  private func sum(_ metric: String, _ labels: String, by groups: [String], reading: MetricsReading) -> String {
+  func sum(_ metric: String, _ labels: String, by groups: [String], reading: MetricsReading) -> String {
     PromQL.sum(metric, labels, by: groups, process: process, reading: reading)
   }
 
@@ -108,7 +108,7 @@ public struct IstioMetrics: MeshMetrics {
     series.policies(label: "connection_security_policy") { track($0, of: scope, view: .callee) }
   }
 
-  private func track(_ labels: [String: String], of scope: MetricsScope, view: MetricsView) -> Track? {
+  func track(_ labels: [String: String], of scope: MetricsScope, view: MetricsView) -> Track? {
     guard labels[Self.namespaceLabel(view)] == scope.namespace else { return nil }
     return switch view {
     case .caller: scope.track(service: labels["destination_service_name"] ?? "")

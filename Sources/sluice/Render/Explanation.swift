@@ -16,6 +16,7 @@ enum Explanation {
       lines.append("  paused (\(pause.kind.rawValue))\(pause.message.map { ": \($0)" } ?? "")")
     }
     if let autopilot = status?.autopilot { lines += pace(autopilot, of: run) }
+    lines += differences(status?.differences ?? [])
     for record in status?.timeline ?? [] {
       lines.append("")
       lines += entry(record, withQueries: withQueries)
@@ -37,6 +38,17 @@ enum Explanation {
     lines.append("  a step passes when what is known lets a larger weight in; every check must pass before all traffic")
     if let reason = autopilot.reason, run.isUnderWay { lines.append("  now: \(reason)") }
     return lines
+  }
+
+  /// Where the bad requests of an aborted canary gathered.
+  private static func differences(_ differences: [DifferenceRecord]) -> [String] {
+    guard !differences.isEmpty else { return [] }
+    let rows = differences.map { difference in
+      let share = difference.share.map { "\(percent($0)) of the excess" } ?? ""
+      let counts = "\(number(difference.bad ?? "?")) bad of \(number(difference.requests ?? "?"))"
+      return "    \(difference.dimension.rawValue) \(difference.value): \(share) (\(counts))"
+    }
+    return ["", "what differed most"] + rows
   }
 
   private static func entry(_ record: StepRecord, withQueries: Bool) -> [String] {
@@ -89,6 +101,16 @@ enum Explanation {
       "The canary breaks its limit and stable is no better: look at what both depend on. The canary is not blamed.",
     "TooFewRequests": "Too few requests to tell. More traffic or more time decides.",
     "Undecided": "What was seen so far allows both. More traffic or more time decides.",
+    "OnePod":
+      "One pod or node is bad, and the rest of the canary is like stable. The revision is not blamed while callers on the whole are served within the limit.",
+    "BudgetBurns":
+      "The service as a whole burns its error budget. Nothing goes on meanwhile, whoever is to blame.",
+    "StableBurns": "Stable burns the error budget and the canary does not: it may be the cure, so that it is not held.",
+    "BudgetKept": "The service as a whole keeps its error budget.",
+    "Anomaly": "The canary does what neither stable nor the service's past does.",
+    "UnusualService": "The service as a whole does what its past does not. The canary is not blamed.",
+    "Normal": "Nothing beyond what stable and the past do.",
+    "Inactive": "The cluster exports no such metric for both tracks, so that nothing is concluded.",
     "NoMeasurement": "There is no usable number, and nothing is concluded without one.",
   ]
 

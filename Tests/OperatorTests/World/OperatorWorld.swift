@@ -80,9 +80,8 @@ final class OperatorWorld {
     let settings = OperatorSettings(
       prometheusURL: "http://prometheus", lease: ObjectKey(namespace: "sluice", name: "lease"), identity: "test")
     let reconciler = Reconciler(
-      view: view, client: client, board: JudgeBoard(), aborts: AbortRecord(time: client.time), announcer: announcer,
-      hold: hold, quiet: QuietTimes(),
-      settings: settings, logger: logger)
+      view: view, client: client, board: JudgeBoard(), guards: GuardBoard(), aborts: AbortRecord(time: client.time),
+      announcer: announcer, hold: hold, quiet: QuietTimes(), settings: settings, logger: logger)
     return (hold, reconciler)
   }
 

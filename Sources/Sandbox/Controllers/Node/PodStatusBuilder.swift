@@ -113,7 +113,7 @@ struct PodStatusBuilder {
       return last
     }
     return [
-      "exitCode": JSON(exitCode), "reason": exitCode == 0 ? "Completed" : "Error",
+      "exitCode": JSON(exitCode), "reason": exitCode == 0 ? "Completed" : exitCode == 137 ? "OOMKilled" : "Error",
       "startedAt": former?[path: ["state", "running", "startedAt"]] ?? .string(start.stamp),
       "finishedAt": .string(now.stamp),
     ]

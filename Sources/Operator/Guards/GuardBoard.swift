@@ -1,0 +1,179 @@
+import CanaryAnalysis
+import Foundation
+import KubernetesAPI
+import RolloutAPI
+import RolloutEngine
+import Synchronization
+import TrafficRouting
+
+/// Where reconcilers and the ``Guardian`` meet, as they meet the judge at the ``JudgeBoard``. It is a board of its own, so
+/// that nothing that guards do delays what decides an abort.
+final class GuardBoard: Sendable {
+  private struct Entry {
+    var run: JudgedRun
+    var isAborting: Bool
+    var guards: GuardJudge
+    var burn: BurnJudge
+    var differences = Measurements.Differences.notAsked
+    /// The verified traffic of the run began, and the newest moment at which it stood.
+    var verified: ClosedRange<Date>?
+    var lookDue: Duration
+    var usualDue: Duration
+    var isLooking = false
+    var isBurnAsked = false
+  }
+
+  private let entries = Mutex<[ObjectKey: Entry]>([:])
+
+  /// How often the past at this hour is asked anew.
+  private static let usualInterval = Duration.seconds(1800)
+  /// What differed is read from no more than this before the abort.
+  private static let longestPast = 1800.0
+
+  /// Has a run watched from now on, or tells how it stands.
+  func follow(_ rollout: ObjectKey, _ run: JudgedRun, isAborting: Bool, now: Date, uptime: Duration) {
+    entries.withLock { entries in
+      var entry: Entry
+      if let known = entries.removeValue(forKey: rollout), known.run.name == run.name, known.run.scope == run.scope {
+        entry = known
+      } else {
+        entry = Entry(
+          run: run, isAborting: isAborting, guards: GuardJudge(scope: run.scope, risk: Self.risk(run.plan)),
+          burn: BurnJudge(plan: run.plan, scope: run.scope, metrics: run.metrics), lookDue: uptime, usualDue: uptime)
+        // Traffic that another process verified.
+        if let first = run.past.first { entry.verified = min(first.from, now)...now }
+      }
+      entry.run = run
+      entry.isAborting = isAborting
+      if !isAborting, let verifiedAt = run.verifiedAt {
+        entry.verified = min(entry.verified?.lowerBound ?? verifiedAt, now)...now
+      }
+      entries[rollout] = entry
+    }
+  }
+
+  /// Guards that abort have a share of what the checks have together.
+  private static func risk(_ plan: Plan) -> Double {
+    plan.analysis.guards == .abort ? plan.analysis.guardRisk * RiskShares(plan).checks : plan.analysis.guardRisk
+  }
+
+  func forget(_ rollout: ObjectKey) {
+    entries.withLock { $0[rollout] = nil }
+  }
+
+  /// Adds what is found to what the judge measured.
+  func complete(_ measured: Measurements?, _ rollout: ObjectKey, run: String) -> Measurements? {
+    guard var measured else { return nil }
+    entries.withLock { entries in
+      guard let entry = entries[rollout], entry.run.name == run else { return }
+      measured.burnRates = entry.burn.reports
+      measured.guards = entry.run.plan.analysis.guards == .disabled ? [] : entry.guards.reports
+      measured.differences = entry.differences
+    }
+    return measured
+  }
+
+  // MARK: - Guards
+
+  /// The runs whose guards are to look.
+  func takeDue(uptime: Duration) -> [DueLook] {
+    take { entry -> JudgedRun? in
+      guard entry.lookDue <= uptime, !entry.isLooking, !entry.isAborting, entry.run.plan.analysis.guards != .disabled
+      else { return nil }
+      entry.isLooking = true
+      entry.lookDue = uptime + entry.run.plan.analysis.interval
+      return entry.run
+    }.map { DueLook(rollout: $0.rollout, scope: $0.1.scope, metrics: $0.1.metrics) }
+  }
+
+  /// - Returns: whether a guard that aborts speaks now.
+  func record(_ look: GuardLook, for rollout: ObjectKey, asked: Date, at now: Date) -> Bool {
+    change(rollout) { entry in
+      entry.isLooking = false
+      let isCounted = entry.run.verifiedAt.map { $0 <= asked } ?? false
+      entry.guards.record(
+        look, pods: entry.run.pods, traffic: entry.run.traffic, at: now, isCounted: isCounted && !entry.isAborting)
+      return entry.run.plan.analysis.guards == .abort && entry.guards.findsAnomaly
+    } ?? false
+  }
+
+  /// The runs whose past at this hour is to be asked.
+  func takeUsual(uptime: Duration) -> [(rollout: ObjectKey, run: JudgedRun)] {
+    take { entry -> JudgedRun? in
+      guard entry.usualDue <= uptime, !entry.isAborting, entry.run.plan.analysis.guards != .disabled else { return nil }
+      entry.usualDue = uptime + Self.usualInterval
+      return entry.run
+    }
+  }
+
+  func record(_ usual: UsualLevels, run: String, for rollout: ObjectKey) {
+    _ = change(rollout) { entry in
+      if entry.run.name == run { entry.guards.usual = usual }
+    }
+  }
+
+  // MARK: - Burn rates
+
+  /// What is to be asked of burn rates, and for which runs.
+  func takeBurns(uptime: Duration) -> [(look: DueLook, asks: [BurnJudge.Ask])] {
+    take { entry -> (JudgedRun, [BurnJudge.Ask])? in
+      guard !entry.isBurnAsked, !entry.isAborting else { return nil }
+      let asks = entry.burn.takeDue(uptime: uptime)
+      guard !asks.isEmpty else { return nil }
+      entry.isBurnAsked = true
+      return (entry.run, asks)
+    }.map { rollout, due in
+      let scope = BurnJudge.whole(due.0.scope, due.0.plan)
+      return (DueLook(rollout: rollout, scope: scope, metrics: due.0.metrics), due.1)
+    }
+  }
+
+  func record(_ answers: [BurnJudge.Ask: LookAnswers.Answer], for rollout: ObjectKey) {
+    _ = change(rollout) { entry in
+      entry.isBurnAsked = false
+      for (ask, answer) in answers {
+        switch answer {
+        case .series(let series): entry.burn.record(series, of: ask)
+        case .failed(let text): entry.burn.fail(text)
+        }
+      }
+    }
+  }
+
+  // MARK: - Differences
+
+  /// The runs that are being aborted and whose differences nobody has asked yet, with the time to look at.
+  func takeDifferences() -> [(rollout: ObjectKey, run: JudgedRun, past: ClosedRange<Date>)] {
+    take { entry -> (JudgedRun, ClosedRange<Date>)? in
+      guard entry.isAborting, entry.differences == .notAsked, let verified = entry.verified else { return nil }
+      entry.differences = .underWay
+      let start = max(verified.lowerBound, verified.upperBound.addingTimeInterval(-Self.longestPast))
+      return (entry.run, start...verified.upperBound)
+    }.map { ($0.rollout, $0.1.0, $0.1.1) }
+  }
+
+  func record(_ differences: [Difference], run: String, for rollout: ObjectKey) {
+    _ = change(rollout) { entry in
+      if entry.run.name == run { entry.differences = .found(differences) }
+    }
+  }
+
+  private func take<Due: Sendable>(_ due: (inout Entry) -> Due?) -> [(rollout: ObjectKey, Due)] {
+    entries.withLock { entries in
+      entries.keys.sorted().compactMap { key in
+        // Taken out, so that it is changed in place.
+        guard var entry = entries.removeValue(forKey: key) else { return nil }
+        defer { entries[key] = entry }
+        return due(&entry).map { (key, $0) }
+      }
+    }
+  }
+
+  private func change<Found: Sendable>(_ rollout: ObjectKey, _ body: (inout Entry) -> Found) -> Found? {
+    entries.withLock { entries in
+      guard var entry = entries.removeValue(forKey: rollout) else { return nil }
+      defer { entries[rollout] = entry }
+      return body(&entry)
+    }
+  }
+}

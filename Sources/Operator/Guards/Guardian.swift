@@ -1,0 +1,167 @@
+import CanaryAnalysis
+import Foundation
+import KubernetesAPI
+import KubernetesClient
+import Logging
+import Prometheus
+import RolloutAPI
+import ServiceLifecycle
+import TrafficRouting
+
+/// Asks Prometheus for all that stands beside the objectives: guards, burn rates, the past at this hour, and what differed
+/// when a run was aborted. It runs beside the judge and shares nothing with it, so that it can delay no verdict.
+struct Guardian: ServiceLifecycle.Service {
+  let board: GuardBoard
+  let queue: WorkQueue<ObjectKey>
+  let prometheus: PrometheusClient
+  let time: TimeSource
+  let logger: Logger
+
+  private static let tick = Duration.milliseconds(250)
+  private static let timeout = Duration.seconds(10)
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      await withDiscardingTaskGroup { group in
+        while !Task.isCancelled {
+          for batch in Judge.batches(board.takeDue(uptime: time.uptime)) { group.addTask { await look(batch) } }
+          let burns = board.takeBurns(uptime: time.uptime)
+          if !burns.isEmpty { group.addTask { await burn(burns) } }
+          for (rollout, run) in board.takeUsual(uptime: time.uptime) {
+            group.addTask { board.record(await usual(run), run: run.name, for: rollout) }
+          }
+          for (rollout, run, past) in board.takeDifferences() {
+            group.addTask { await explain(rollout, run, past) }
+          }
+          do {
+            try await time.sleep(for: Self.tick)
+          } catch {
+            return
+          }
+        }
+      }
+    }
+  }
+
+  // MARK: - Guards
+
+  private func look(_ batch: [DueLook]) async {
+    let scopes = batch.map(\.scope)
+    let mesh = batch.first?.metrics as? any AnswerBreakdown
+    let asked = time.now
+    let containers = ContainerMetrics.query(scopes)
+    let answers = mesh?.answersQuery(scopes, view: .caller, by: [.code, .flags, .endpoint], reading: .counters)
+    async let containerSeries = vector(containers)
+    async let answerSeries = vector(answers)
+    let (found, counted) = await (containerSeries, answerSeries)
+    guard !Task.isCancelled else { return }
+    for (rollout, scope) in batch.map({ ($0.rollout, $0.scope) }) {
+      let look = GuardLook(
+        containers: found.map { ContainerMetrics.values($0, of: scope) },
+        answers: counted.flatMap { mesh?.answers($0, of: scope, view: .caller) },
+        queries: [containers, answers].compactMap { $0 })
+      if board.record(look, for: rollout, asked: asked, at: time.now) {
+        queue.add(rollout, reason: "a guard found an anomaly", urgent: true)
+      }
+    }
+  }
+
+  // MARK: - The past at this hour
+
+  private func usual(_ run: JudgedRun) async -> UsualLevels {
+    func usual(_ name: String) -> String {
+      ContainerMetrics.usualQuery(name, workload: run.plan.workload, namespace: run.scope.namespace)
+    }
+    let window = Duration.seconds(600)
+    let scope = BurnJudge.whole(run.scope, run.plan)
+    async let cpu = days(usual(ContainerMetrics.cpu))
+    async let memory = days(usual(ContainerMetrics.memory))
+    async let requests = days(run.metrics?.requestQuery([scope], view: .caller, reading: .increase(window)))
+    return await UsualLevels(
+      cpu: PastLevel(cpu), memory: PastLevel(memory), requests: PastLevel(requests.map { $0 / (window / .seconds(1)) }))
+  }
+
+  /// The sum of a query's series at this time of each of the last seven days.
+  private func days(_ query: String?) async -> [Double] {
+    guard let query else { return [] }
+    let day = 86_400.0
+    let now = time.now
+    do {
+      let result = try await prometheus.queryRange(
+        query, from: now.addingTimeInterval(-7 * day), to: now.addingTimeInterval(-day), step: .seconds(day),
+        timeout: Self.timeout)
+      guard case .matrix(let series) = result.value else { return [] }
+      var byDay: [Date: Double] = [:]
+      for sample in series.flatMap(\.samples) where sample.value.isFinite {
+        byDay[sample.time, default: 0] += sample.value
+      }
+      return byDay.sorted { $0.key < $1.key }.map(\.value)
+    } catch {
+      tell(error)
+      return []
+    }
+  }
+
+  // MARK: - Burn rates
+
+  private func burn(_ due: [(look: DueLook, asks: [BurnJudge.Ask])]) async {
+    var answers: [ObjectKey: [BurnJudge.Ask: LookAnswers.Answer]] = [:]
+    for ask in Set(due.flatMap(\.asks)).sorted(by: { ($0.window, "\($0)") < ($1.window, "\($1)") }) {
+      for batch in Judge.batches(due.filter { $0.asks.contains(ask) }.map(\.look)) {
+        guard let mesh = batch.first?.metrics, let query = BurnJudge.text(ask, mesh, batch.map(\.scope)) else {
+          continue
+        }
+        let found = await vector(query)
+        let byNamespace = mesh.byNamespace(found ?? [], view: ask.view)
+        for look in batch {
+          answers[look.rollout, default: [:]][ask] =
+            found == nil ? .failed("Prometheus gave no answer") : .series(byNamespace[look.scope.namespace] ?? [])
+        }
+      }
+    }
+    guard !Task.isCancelled else { return }
+    for (look, _) in due {
+      board.record(answers[look.rollout] ?? [:], for: look.rollout)
+      queue.add(look.rollout, reason: "burn rates measured")
+    }
+  }
+
+  // MARK: - What differed
+
+  private func explain(_ rollout: ObjectKey, _ run: JudgedRun, _ past: ClosedRange<Date>) async {
+    let window = Duration.seconds(max(10, past.upperBound.timeIntervalSince(past.lowerBound)))
+    var found: [Difference] = []
+    // With all labels there may be too many series; pods and codes alone are always few.
+    for labels in [Set(AnswerLabel.allCases), [.code]] {
+      guard let mesh = run.metrics as? any AnswerBreakdown else { break }
+      let query = mesh.answersQuery([run.scope], view: .callee, by: labels, reading: .increase(window))
+      guard let series = await vector(query, at: past.upperBound) else { continue }
+      let answers = mesh.answers(series, of: run.scope, view: .callee)
+      found = DifferenceRanking.rank(DifferenceReading.breakdowns(answers, pods: run.pods))
+      if !answers.isEmpty { break }
+    }
+    guard !Task.isCancelled else { return }
+    board.record(found, run: run.name, for: rollout)
+    queue.add(rollout, reason: "what differed is known")
+  }
+
+  // MARK: - Asking
+
+  private func vector(_ query: String?, at moment: Date? = nil) async -> [MetricSeries]? {
+    guard let query else { return nil }
+    do {
+      let result = try await prometheus.query(query, at: moment, timeout: Self.timeout)
+      guard case .vector(let samples) = result.value else { return nil }
+      return samples.map { MetricSeries(labels: $0.labels, value: $0.value) }
+    } catch {
+      tell(error)
+      return nil
+    }
+  }
+
+  private func tell(_ error: any Error) {
+    if !(error is CancellationError) {
+      logger.debug("Prometheus gave guards no answer", metadata: ["problem": "\(error)"])
+    }
+  }
+}

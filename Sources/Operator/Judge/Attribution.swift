@@ -1,0 +1,89 @@
+import CanaryAnalysis
+import Foundation
+import TrafficRouting
+
+/// Whether a pod or a node, and not the revision, is to blame for what one objective finds.
+///
+/// A canary of which one pod of several explains the excess is held, not blamed: the pod is bad luck until the rest of the
+/// canary is bad too. That must not weaken the promise to callers, who do not care whose fault it is. So the excuse ends,
+/// and the failure stands with the pod's name in it, as soon as all requests of the service together, both tracks', are
+/// shown to break the objective's limit with the evidence that a failure of the canary needs: from then on the canary
+/// harms users beyond the SLO as a whole, and an abort protects them. It ends as well where callers see more failures than
+/// the canary's pods count, as when a pod does not answer at all.
+struct Attribution: Sendable {
+  private let limit: Double
+  private let risk: Double
+  private var blame = PodBlame()
+  private var service: BoundTest
+  private var writtenAt: Date?
+
+  /// A pod must differ from its track with at most this probability of chance.
+  private static let podRisk = 0.01
+
+  /// - Parameter risk: of the objective's check.
+  init(limit: Double, risk: Double) {
+    self.limit = limit
+    self.risk = risk
+    service = BoundTest(limit: limit)
+  }
+
+  /// Adds a look.
+  /// - Parameters:
+  ///   - pods: what each pod's own proxy counted.
+  ///   - service: both tracks together, as one view counts them.
+  mutating func record(
+    pods: [String: (track: Track, counts: Counts)], service look: Counts?, writtenAt: Date?, places: [PodPlace]
+  ) {
+    if writtenAt != self.writtenAt {
+      self.writtenAt = writtenAt
+      blame.beginSpan()
+    }
+    for (pod, found) in pods { blame.record(found.counts, pod: pod, isCanary: found.track == .canary) }
+    blame.place(places)
+    // One look alone never ends the excuse: errors of one look hang together.
+    if let look { service.update(look, cap: 2.3) }
+  }
+
+  /// The judgement with the pod or node in it that explains it, where there is one.
+  func judged(_ judgement: Judgement) -> Judgement {
+    var judged = judgement
+    func note(_ text: String) { judged.evidence.notes.append(text) }
+    switch judgement.finding {
+    case .worseThanStable, .limitBroken:
+      guard let culprit = blame.canaryCulprit(limit: limit, risk: Self.podRisk),
+        judgement.evidence.canary.counts.bad <= 1.25 * culprit.trackBad + 10
+      else { break }
+      note(culprit.sentence)
+      if service.isBroken(alpha: risk) {
+        note("the revision may be good, but all callers together are served beyond the limit, so that it must go")
+      } else {
+        judged.finding = .onePod
+        note("the revision is not blamed as long as all callers together are served within the limit")
+      }
+    case .environment:
+      guard let culprit = blame.stableCulprit(limit: limit, risk: Self.podRisk) else { break }
+      note(culprit.sentence)
+      // Without stable's bad pod the tracks can be told apart after all.
+      if blame.logEValue(without: culprit) >= log(100), judgement.evidence.canary.counts.rate ?? 0 > limit {
+        judged.finding = .limitBroken
+      }
+    case .kept, .undecided:
+      guard judgement.evidence.stable.counts.rate ?? 0 > limit,
+        let culprit = blame.stableCulprit(limit: limit, risk: Self.podRisk)
+      else { break }
+      note(culprit.sentence)
+    case .onePod, .tooFewRequests, .noMeasurement: break
+    }
+    return judged
+  }
+}
+
+extension PodBlame.Culprit {
+  /// The bad requests of its whole track.
+  fileprivate var trackBad: Double { isShared ? own.bad : own.bad + rest.bad }
+}
+
+extension MetricsKey {
+  /// The pod of the proxy that counted; empty where the query summed over them.
+  var pod: String { process.split(separator: "/").last.map(String.init) ?? "" }
+}

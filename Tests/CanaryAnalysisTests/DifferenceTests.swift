@@ -1,0 +1,113 @@
+import Foundation
+import Testing
+
+@testable import CanaryAnalysis
+
+@Suite("One bad pod, and what differs most")
+struct DifferenceTests {
+  private static func blame(
+    canary: [(String, Double, Double)], stable: [(String, Double, Double)], nodes: [String: String] = [:]
+  ) -> PodBlame {
+    var blame = PodBlame()
+    blame.beginSpan()
+    for (pod, requests, bad) in canary { blame.record(counts(requests, bad), pod: pod, isCanary: true) }
+    for (pod, requests, bad) in stable { blame.record(counts(requests, bad), pod: pod, isCanary: false) }
+    blame.place(nodes.map { PodPlace(pod: $0.key, node: $0.value) })
+    return blame
+  }
+
+  private static let good = [("s1", 1000.0, 1.0), ("s2", 1000, 0), ("s3", 1000, 1)]
+
+  @Test("one pod of several explains the excess, with its share and its node")
+  func onePod() throws {
+    let blame = Self.blame(
+      canary: [("c1", 500, 0), ("c2", 500, 93), ("c3", 500, 7)], stable: Self.good, nodes: ["c2": "n7"])
+    // 7 of 1000 are seven times stable's rate: the rest is not like stable yet.
+    #expect(blame.canaryCulprit(limit: 0.001, risk: 0.01) == nil)
+    let clean = Self.blame(
+      canary: [("c1", 500, 1), ("c2", 500, 93), ("c3", 500, 0)], stable: Self.good, nodes: ["c2": "n7"])
+    let culprit = try #require(clean.canaryCulprit(limit: 0.01, risk: 0.01))
+    #expect(culprit.name == "c2")
+    #expect(culprit.node == "n7")
+    #expect(isClose(culprit.share, 93.0 / 94))
+    #expect(
+      culprit.sentence
+        == "98.9 % of the canary's bad requests come from pod c2 on node n7; the other 2 canary pods are like stable "
+        + "(1 bad of 1000)")
+  }
+
+  @Test("a canary that is bad in every pod, and one with a single pod, is not excused")
+  func whole() {
+    let all = Self.blame(canary: [("c1", 500, 50), ("c2", 500, 60)], stable: Self.good)
+    #expect(all.canaryCulprit(limit: 0.01, risk: 0.01) == nil)
+    let single = Self.blame(canary: [("c1", 500, 50)], stable: Self.good)
+    #expect(single.canaryCulprit(limit: 0.01, risk: 0.01) == nil)
+    // The rest has had too few requests to be called good.
+    let young = Self.blame(canary: [("c1", 500, 50), ("c2", 10, 0)], stable: Self.good)
+    #expect(young.canaryCulprit(limit: 0.01, risk: 0.01) == nil)
+  }
+
+  @Test("a node of several pods, and a node that stable's pods share, are named")
+  func nodes() throws {
+    let two = Self.blame(
+      canary: [("c1", 500, 45), ("c2", 500, 50), ("c3", 500, 0), ("c4", 500, 0)], stable: Self.good,
+      nodes: ["c1": "bad", "c2": "bad", "c3": "n2", "c4": "n3"])
+    let node = try #require(two.canaryCulprit(limit: 0.01, risk: 0.01))
+    #expect(node.kind == .node && node.name == "bad")
+    let shared = Self.blame(
+      canary: [("c1", 500, 50)], stable: [("s1", 1000, 100), ("s2", 1000, 0), ("s3", 1000, 1)],
+      nodes: ["c1": "bad", "s1": "bad", "s2": "n2", "s3": "n3"])
+    let culprit = try #require(shared.canaryCulprit(limit: 0.01, risk: 0.01))
+    #expect(culprit.isShared && culprit.name == "bad")
+    #expect(culprit.sentence.contains("stable's pods there fail like them"))
+  }
+
+  @Test("stable's bad pod is named, and without it the canary can be told from stable")
+  func stablePod() throws {
+    let blame = Self.blame(
+      canary: [("c1", 500, 40), ("c2", 500, 45)], stable: [("s1", 1000, 300), ("s2", 1000, 1), ("s3", 1000, 0)])
+    let culprit = try #require(blame.stableCulprit(limit: 0.01, risk: 0.01))
+    #expect(culprit.name == "s1" && !culprit.isCanary)
+    #expect(blame.logEValue(without: culprit) > log(100))
+  }
+
+  @Test("counts of different weights are not thrown together")
+  func spans() {
+    // At 1 % the service failed as a whole; at 50 % it does not. Summed up, the canary would look good and stable bad.
+    var blame = PodBlame()
+    blame.beginSpan()
+    blame.record(counts(10, 5), pod: "c1", isCanary: true)
+    blame.record(counts(990, 495), pod: "s1", isCanary: false)
+    blame.beginSpan()
+    blame.record(counts(500, 50), pod: "c1", isCanary: true)
+    blame.record(counts(500, 0), pod: "s1", isCanary: false)
+    let none = PodBlame.Culprit(
+      kind: .pod, name: "nobody", isCanary: false, share: 0, own: .zero, rest: .zero, pods: 0)
+    #expect(blame.logEValue(without: none) > log(100))
+  }
+
+  // ln of the mixture of 120 of 1000 against 5 of 9000, computed with NumPy: 250.2.
+  @Test("places are ranked by their share of the excess, and chance names none")
+  func ranking() throws {
+    let ranked = DifferenceRanking.rank([
+      .pod: Breakdown(
+        canary: ["c1": counts(1000, 120), "c2": counts(9000, 5)], stable: ["s1": counts(90_000, 50)]),
+      .endpoint: Breakdown(
+        canary: ["POST /pay": counts(2000, 122), "GET /": counts(8000, 3)],
+        stable: ["POST /pay": counts(18_000, 20), "GET /": counts(72_000, 30)]),
+      .responseCode: Breakdown(canary: ["503": counts(10_000, 125)], stable: ["503": counts(90_000, 50)]),
+      .caller: Breakdown(
+        canary: ["shop/web": counts(5000, 63), "shop/app": counts(5000, 62)],
+        stable: ["shop/web": counts(45_000, 25), "shop/app": counts(45_000, 25)]),
+    ])
+    #expect(Set(ranked.map(\.value)) == ["503", "c1", "POST /pay"])
+    let pod = try #require(ranked.first { $0.value == "c1" })
+    // Excess 120 − 1000 · 50/90000 = 119.44 of 119.44 + 0: c2 has no excess.
+    #expect(isClose(pod.share, 1))
+    #expect(isClose(pod.logEValue, 250.20118248120428))
+    #expect(
+      DifferenceRanking.sentence(ranked) == "503 on POST /pay, 100 % of them from pod c1")
+    #expect(DifferenceRanking.rank([:]).isEmpty)
+    #expect(DifferenceRanking.sentence([]) == nil)
+  }
+}
