@@ -78,7 +78,9 @@ extension Turn {
       enter(.aborting(.unpinning, cause), &run)
     case .unpinning:
       // Also without a Deployment: one that is made anew has pods of another hash.
-      guard ensureUnpinned(), ensureServices(stable: nil, canary: nil), ensureReturned(), isExplained(run) else { return }
+      guard ensureUnpinned(), ensureServices(stable: nil, canary: nil), ensureReturned(), isExplained(run) else {
+        return
+      }
       enter(.finished(.aborted(cause)), &run)
       rollout.situation =
         cause.rejects ? .rejected("revision \(run.revision) was rejected: \(cause.message)") : .running("aborted")

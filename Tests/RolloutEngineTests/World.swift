@@ -33,6 +33,10 @@ struct World {
   var isOpen = false
   /// Prometheus answers nothing any more, and the judge still says what it saw before.
   var isBlind = false
+  /// What stands beside the objectives.
+  var burnRates: [BurnReport] = []
+  var guards: [GuardReport] = []
+  var differences = Measurements.Differences.notAsked
   private var ledger = HarmLedger()
   private var harm: Harm?
   var broken: [String] = []
@@ -113,13 +117,17 @@ struct World {
     let fails = failing.contains(run.revision) && run.trafficWrittenAt != nil
     let weight = Double(cluster.target?.weight.value ?? 0)
     let verdict: Verdict = fails ? .fail : isBlind ? .unknown : isOpen ? .insufficient : .pass
-    return Measurements(
+    var measured = Measurements(
       checks: plan.analysis.slos.map {
         CheckReport(name: $0.name, verdict: verdict, message: fails ? "worse than stable" : "kept")
       },
       share: ObservedShare(canaryRequests: weight * 10, totalRequests: 1000, since: run.trafficWrittenAt ?? now),
       bypass: BypassShare(requests: bypassed * 10_000, total: 10_000, noise: 50),
       requests: run.verifiedAt.map { now.timeIntervalSince($0) * rate * share } ?? 0, harm: harm)
+    measured.burnRates = burnRates
+    measured.guards = guards
+    measured.differences = differences
+    return measured
   }
 
   /// A change of the cluster by anyone, checked.
@@ -152,7 +160,8 @@ extension Plan {
   static func example(
     steps: [StepSpec] = [
       StepSpec(weight: 10, analyze: AnalyzeSpec(for: "20s")), StepSpec(weight: 50, analyze: AnalyzeSpec(for: "20s")),
-    ], autopilot: AutopilotSpec? = nil, bake: String? = nil, onUndecided: UndecidedAction? = nil
+    ], autopilot: AutopilotSpec? = nil, bake: String? = nil, onUndecided: UndecidedAction? = nil,
+    guards: GuardMode? = nil
   ) -> Plan {
     let spec = RolloutSpec(
       workloadRef: WorkloadReference(name: "web"), serviceRefs: [ServiceReference(name: "web", port: .int(80))],
@@ -160,7 +169,7 @@ extension Plan {
       bake: bake.map { BakeSpec(for: $0) },
       analysis: AnalysisSpec(
         slos: [SLOSpec(name: "errors", errorRate: ErrorRateSpec(max: "1%"))], deadline: "10m",
-        onUndecided: onUndecided), scaleDownDelay: "10s")
+        onUndecided: onUndecided, guards: guards), scaleDownDelay: "10s")
     do {
       return try Plan(Rollout(metadata: ObjectMeta(name: "web", namespace: "shop"), spec: spec))
     } catch {

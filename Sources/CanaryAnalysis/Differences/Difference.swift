@@ -26,7 +26,7 @@ public enum Aspect: String, Codable, Sendable, Hashable, CaseIterable {
 
 /// One place where the canary's bad requests gather.
 public struct Difference: Codable, Sendable, Hashable {
-  public var dimension: Aspect
+  public var aspect: Aspect
   public var value: String
   /// The share of the canary's excess of bad requests that is found here, 0 to 1.
   public var share: Double
@@ -35,8 +35,8 @@ public struct Difference: Codable, Sendable, Hashable {
   /// ln of the e-value of "more of them than its share of requests explains".
   public var logEValue: Double
 
-  public init(dimension: Aspect, value: String, share: Double, counts: Counts, logEValue: Double) {
-    self.dimension = dimension
+  public init(aspect: Aspect, value: String, share: Double, counts: Counts, logEValue: Double) {
+    self.aspect = aspect
     self.value = value
     self.share = share
     self.counts = counts
@@ -45,7 +45,7 @@ public struct Difference: Codable, Sendable, Hashable {
 
   /// `93 % of the bad requests: pod checkout-x (112 of 120)`.
   public var sentence: String {
-    "\(Evidence.percent(share)) of the excess: \(dimension.phrase(value)) "
+    "\(Evidence.percent(share)) of the excess: \(aspect.phrase(value)) "
       + "(\(Evidence.number(counts.bad)) bad of \(Evidence.number(counts.requests)))"
   }
 }
@@ -73,22 +73,22 @@ public enum DifferenceRanking {
   /// ones are chance. Places of equal evidence are ordered by their share of the excess.
   /// - Complexity: O(K) for each value, K = 81.
   public static func rank(_ breakdowns: [Aspect: Breakdown], limit: Int = 6) -> [Difference] {
-    let all = Aspect.allCases.flatMap { dimension in
-      breakdowns[dimension].map { differences(dimension, $0) } ?? []
+    let all = Aspect.allCases.flatMap { aspect in
+      breakdowns[aspect].map { differences(aspect, $0) } ?? []
     }
     let found = MultipleEValues.discoveries(all.map(\.logEValue), alpha: 0.05).map { all[$0] }
     let ranked = found.filter { $0.share >= 0.1 }.sorted { left, right in
-      (right.share, left.dimension.rawValue, left.value) < (left.share, right.dimension.rawValue, right.value)
+      (right.share, left.aspect.rawValue, left.value) < (left.share, right.aspect.rawValue, right.value)
     }
     return Array(ranked.prefix(limit))
   }
 
-  private static func differences(_ dimension: Aspect, _ breakdown: Breakdown) -> [Difference] {
+  private static func differences(_ aspect: Aspect, _ breakdown: Breakdown) -> [Difference] {
     // What all requests have in common tells nothing, but a code is of interest by itself.
-    guard breakdown.canary.count > 1 || dimension == .responseCode else { return [] }
+    guard breakdown.canary.count > 1 || aspect == .responseCode else { return [] }
     let total = sum(breakdown.canary.values)
     let base = sum(breakdown.stable.values)
-    let isCode = dimension == .responseCode
+    let isCode = aspect == .responseCode
     var excesses: [(name: String, counts: Counts, excess: Double)] = []
     for (name, counts) in breakdown.canary.sorted(by: { $0.key < $1.key }) {
       let rate = isCode ? breakdown.stable[name]?.rate ?? 0 : breakdown.stable[name]?.rate ?? base.rate ?? 0
@@ -106,7 +106,7 @@ public enum DifferenceRanking {
       var comparison = SequentialComparison()
       comparison.update(canary: counts, stable: rest)
       return Difference(
-        dimension: dimension, value: name, share: excess / whole, counts: counts, logEValue: comparison.logEValue)
+        aspect: aspect, value: name, share: excess / whole, counts: counts, logEValue: comparison.logEValue)
     }
   }
 
@@ -115,11 +115,11 @@ public enum DifferenceRanking {
   /// All of them in one sentence: `503 on POST /pay, 93 % of them from pod checkout-x on node n2`.
   public static func sentence(_ differences: [Difference]) -> String? {
     guard !differences.isEmpty else { return nil }
-    func first(_ dimension: Aspect) -> Difference? { differences.first { $0.dimension == dimension } }
+    func first(_ aspect: Aspect) -> Difference? { differences.first { $0.aspect == aspect } }
     var subject = first(.responseCode).map { "\($0.value)" } ?? "bad requests"
     if let endpoint = first(.endpoint) { subject += " on \(endpoint.value)" }
     let places = [Aspect.pod, .node, .zone, .caller, .callerVersion].compactMap(first).map { place in
-      "\(Evidence.percent(place.share)) of them \(place.dimension.preposition) \(place.dimension.phrase(place.value))"
+      "\(Evidence.percent(place.share)) of them \(place.aspect.preposition) \(place.aspect.phrase(place.value))"
     }
     return ([subject] + places).joined(separator: ", ")
   }

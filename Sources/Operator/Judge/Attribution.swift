@@ -10,6 +10,9 @@ import TrafficRouting
 /// shown to break the objective's limit with the evidence that a failure of the canary needs: from then on the canary
 /// harms users beyond the SLO as a whole, and an abort protects them. It ends as well where callers see more failures than
 /// the canary's pods count, as when a pod does not answer at all.
+///
+/// The first few bad requests can fail a canary before they can tell a pod from a revision. Where they nearly all come from
+/// one pod, the run is held until some more tell; a bad revision soon fails in its other pods too.
 struct Attribution: Sendable {
   private let limit: Double
   private let risk: Double
@@ -19,6 +22,8 @@ struct Attribution: Sendable {
 
   /// A pod must differ from its track with at most this probability of chance.
   private static let podRisk = 0.01
+  /// So many bad requests of one pod tell it from another: more of them need no benefit of the doubt.
+  private static let mostSuspicious = 25.0
 
   /// - Parameter risk: of the objective's check.
   init(limit: Double, risk: Double) {
@@ -50,7 +55,9 @@ struct Attribution: Sendable {
     func note(_ text: String) { judged.evidence.notes.append(text) }
     switch judgement.finding {
     case .worseThanStable, .limitBroken:
-      guard let culprit = blame.canaryCulprit(limit: limit, risk: Self.podRisk),
+      let proven = blame.canaryCulprit(limit: limit, risk: Self.podRisk)
+      let isYoung = judgement.evidence.canary.counts.bad <= Self.mostSuspicious
+      guard let culprit = proven ?? (isYoung ? blame.canaryCulprit(limit: limit, risk: 1, minimumRequests: 10) : nil),
         judgement.evidence.canary.counts.bad <= 1.25 * culprit.trackBad + 10
       else { break }
       note(culprit.sentence)
@@ -58,6 +65,7 @@ struct Attribution: Sendable {
         note("the revision may be good, but all callers together are served beyond the limit, so that it must go")
       } else {
         judged.finding = .onePod
+        if proven == nil { note("a few more requests tell whether that is chance") }
         note("the revision is not blamed as long as all callers together are served within the limit")
       }
     case .environment:

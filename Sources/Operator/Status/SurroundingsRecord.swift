@@ -59,7 +59,7 @@ extension CheckRecord {
 extension DifferenceRecord {
   init(_ difference: Difference) {
     self.init(
-      dimension: DifferenceRecord.Dimension(rawValue: difference.dimension.rawValue) ?? .pod, value: difference.value,
+      dimension: DifferenceRecord.Dimension(rawValue: difference.aspect.rawValue) ?? .pod, value: difference.value,
       share: EvidenceRecord.text(difference.share), requests: EvidenceRecord.text(difference.counts.requests),
       bad: EvidenceRecord.text(difference.counts.bad), eValue: EvidenceRecord.text(exp(difference.logEValue)))
   }
@@ -69,7 +69,7 @@ extension Difference {
   init(_ record: DifferenceRecord) {
     func number(_ text: String?) -> Double { text.flatMap(Double.init) ?? 0 }
     self.init(
-      dimension: Aspect(rawValue: record.dimension.rawValue) ?? .pod, value: record.value,
+      aspect: Aspect(rawValue: record.dimension.rawValue) ?? .pod, value: record.value,
       share: number(record.share),
       counts: Counts(requests: number(record.requests), bad: number(record.bad)) ?? .zero,
       logEValue: log(max(number(record.eValue), 1e-9)))

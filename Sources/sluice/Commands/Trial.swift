@@ -9,7 +9,11 @@ struct Trial {
   var options: TrialOptions
   var title: String
   /// What limits the trust in the result.
-  var cautions: [String] = []
+  var cautions: [String] = [Self.objectivesAlone]
+
+  /// Neither invented requests nor a recording of two ReplicaSets' requests say what containers use or what the service
+  /// did at this hour, so that nothing is concluded of it.
+  static let objectivesAlone = "guards and burn rates are no part of this: it has requests of the two revisions alone"
 
   /// - Parameter make: a trial for a seed.
   func perform(_ make: (UInt64, Rehearsal.Settings) -> Rehearsal) throws {

@@ -1,0 +1,381 @@
+@testable import CanaryAnalysis
+import Foundation
+import KubernetesAPI
+import RolloutAPI
+import RolloutEngine
+import Testing
+import TrafficRouting
+
+@testable import Operator
+
+/// A run with two pods of each track, looked at every ten seconds.
+private struct Guarded {
+  var judge: GuardJudge
+  var now = Date(timeIntervalSince1970: 1_800_000_000)
+  var pods: [PodFacts]
+  var traffic = TrafficTarget(weight: Weight(50) ?? .none)
+  /// By track: CPU of a second and of memory what a pod adds in one.
+  var cpu: [Track: Double] = [.stable: 0.1, .canary: 0.1]
+  var growth: [Track: Double] = [:]
+  var collection: [Track: Double] = [.stable: 0.01, .canary: 0.01]
+  var throttled: [Track: Double] = [:]
+  /// Requests per look, and of these with another code than 200.
+  var requests: [Track: Double] = [.stable: 500, .canary: 500]
+  var codes: [Track: [String: Double]] = [:]
+  var exports = true
+
+  private var containers: [String: [String: Double]] = [:]
+  private var answers: [AnswerKey: Double] = [:]
+  private var looks = 0
+
+  init(risk: Double = 0.01) throws {
+    let plan = try plan()
+    judge = GuardJudge(
+      scope: MetricsScope(
+        namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc"),
+      risk: risk)
+    pods = ["web-s1-aaaaa", "web-s1-bbbbb", "web-abc-ccccc", "web-abc-ddddd"].map {
+      PodFacts(name: $0, track: $0.hasPrefix("web-s1") ? .stable : .canary)
+    }
+    for index in pods.indices {
+      pods[index].node = "n\(index)"
+      pods[index].startedAt = now.addingTimeInterval(pods[index].track == .stable ? -86_400 : -10)
+      pods[index].memoryLimit = 512 * 1024 * 1024
+    }
+  }
+
+  mutating func look(times: Int = 1) {
+    for _ in 0..<times {
+      now += 10
+      looks += 1
+      for pod in pods {
+        var own = containers[pod.name] ?? [ContainerMetrics.memory: 100 * 1024 * 1024]
+        func grow(_ name: String, _ perSecond: Double) { own[name, default: 0] += perSecond * 10 }
+        grow(ContainerMetrics.cpu, cpu[pod.track] ?? 0)
+        grow(ContainerMetrics.periods, 10)
+        grow(ContainerMetrics.throttled, 10 * (throttled[pod.track] ?? 0))
+        grow("go_gc_duration_seconds_sum", collection[pod.track] ?? 0)
+        // It breathes by a few bytes.
+        own[ContainerMetrics.memory, default: 0] += (growth[pod.track] ?? 0) * 10 + (looks.isMultiple(of: 2) ? 7 : -7)
+        containers[pod.name] = own
+      }
+      for track in Track.allCases {
+        let all = requests[track] ?? 0
+        let other = codes[track] ?? [:]
+        for (code, share) in other { count(track, code, all * share) }
+        count(track, "200", all * (1 - other.values.reduce(0, +)))
+      }
+      judge.record(
+        GuardLook(containers: exports ? containers : [:], answers: answers), pods: pods, traffic: traffic, at: now,
+        isCounted: looks > 1)
+    }
+  }
+
+  private mutating func count(_ track: Track, _ code: String, _ value: Double) {
+    answers[
+      AnswerKey(track: track, process: "caller", isError: code.hasPrefix("5"), labels: [.code: code]), default: 0] +=
+      value
+  }
+
+  func report(_ kind: GuardKind) -> GuardReport? { judge.reports.first { $0.name == kind.rawValue } }
+  var anomalies: [String] { judge.reports.filter { $0.finding == .anomaly }.map(\.name) }
+}
+
+@Suite("Guards of a run")
+struct GuardJudgeTests {
+  @Test("a good canary raises no alarm, and every guard with metrics is active")
+  func good() throws {
+    var run = try Guarded()
+    run.look(times: 200)
+    #expect(run.anomalies == [])
+    let inactive = run.judge.reports.filter { $0.finding == .inactive }.map(\.name)
+    // The mesh labels no endpoint, and there is no past.
+    #expect(inactive == ["endpoints", "request-volume"])
+  }
+
+  @Test("without metrics the guards are inactive and nothing fails; the API server's restarts remain")
+  func absent() throws {
+    var run = try Guarded()
+    run.exports = false
+    run.requests = [:]
+    run.look(times: 60)
+    #expect(run.anomalies == [])
+    #expect(
+      run.judge.reports.filter { $0.finding != .inactive }.map(\.name) == ["restarts", "out-of-memory"])
+    run = try Guarded()
+    run.exports = false
+    run.pods = []
+    run.look(times: 60)
+    #expect(run.judge.reports.filter { [.anomaly, .unusualService].contains($0.finding) }.isEmpty)
+  }
+
+  @Test("a leak is found within eight minutes, with the time until the limit")
+  func leak() throws {
+    var run = try Guarded()
+    run.growth[.canary] = 100_000
+    run.look(times: 48)
+    #expect(run.anomalies == ["memory-growth"])
+    let message = try #require(run.report(.memoryGrowth)?.message)
+    #expect(message.contains("grows by 5.72 MiB a minute"))
+    #expect(message.contains("its limit of 512 MiB is reached in 1h"))
+  }
+
+  @Test("growth of both tracks is the service's, and no leak of the canary")
+  func sharedGrowth() throws {
+    var run = try Guarded()
+    run.growth = [.canary: 100_000, .stable: 100_000]
+    run.look(times: 120)
+    #expect(run.anomalies == [])
+  }
+
+  @Test("a restart storm is found by the API server's word alone, and the pod that makes most of it is named")
+  func restarts() throws {
+    var run = try Guarded()
+    run.exports = false
+    run.look(times: 6)
+    for restart in 1...6 {
+      run.pods[2].restarts = restart
+      run.look(times: 2)
+    }
+    #expect(run.anomalies == ["restarts"])
+    let report = try #require(run.report(.restarts))
+    #expect(report.message.contains("canary 6 in"))
+    #expect(report.notes.contains { $0.contains("6 of 6 are of pod web-abc-ccccc on node n2") })
+  }
+
+  @Test("kills for want of memory are told from other restarts")
+  func outOfMemory() throws {
+    var run = try Guarded()
+    run.look(times: 3)
+    for restart in 1...6 {
+      run.pods[3].restarts = restart
+      run.pods[3].wasKilledForMemory = true
+      run.look(times: 2)
+    }
+    #expect(run.anomalies == ["restarts", "out-of-memory"])
+  }
+
+  @Test("restarts of both tracks are not the canary's")
+  func bothRestart() throws {
+    var run = try Guarded()
+    for index in run.pods.indices { run.pods[index].startedAt = run.now }
+    run.look(times: 3)
+    for restart in 1...8 {
+      for index in run.pods.indices { run.pods[index].restarts = restart }
+      run.look(times: 3)
+    }
+    #expect(run.anomalies == [])
+  }
+
+  @Test("twice the CPU is found; less than what is tolerated, and what is usual at this hour, are not")
+  func cpu() throws {
+    var run = try Guarded()
+    run.cpu[.canary] = 0.22
+    run.look(times: 46)
+    #expect(run.anomalies == ["cpu"])
+    #expect(run.report(.cpu)?.message == "CPU of a pod: canary 220m, stable 100m")
+    run = try Guarded()
+    run.cpu[.canary] = 0.14
+    run.look(times: 200)
+    #expect(run.anomalies == [])
+    run = try Guarded()
+    run.cpu[.canary] = 0.22
+    run.judge.usual.cpu = PastLevel([0.2, 0.21, 0.19])
+    run.look(times: 200)
+    #expect(run.anomalies == [])
+  }
+
+  @Test("a canary pod that gets more requests than a stable one may use more CPU")
+  func load() throws {
+    var run = try Guarded()
+    run.requests = [.stable: 500, .canary: 1500]
+    run.cpu[.canary] = 0.3
+    run.look(times: 200)
+    #expect(!run.anomalies.contains("cpu"))
+  }
+
+  @Test("time in garbage collection and throttling are found")
+  func saturation() throws {
+    var run = try Guarded()
+    run.collection[.canary] = 0.2
+    run.throttled[.canary] = 0.4
+    run.look(times: 50)
+    #expect(run.anomalies == ["throttling", "garbage-collection"])
+  }
+
+  @Test("answers that no error rate counts are found, by their code")
+  func notFound() throws {
+    var run = try Guarded()
+    run.codes = [.canary: ["404": 0.05], .stable: ["404": 0.001, "429": 0.01]]
+    run.look(times: 20)
+    #expect(run.anomalies == ["response-codes"])
+    #expect(run.report(.responseCodes)?.message.hasPrefix("answers with code 404: canary 5 %") == true)
+  }
+
+  @Test("requests that stay away from the canary are found")
+  func share() throws {
+    var run = try Guarded()
+    run.requests = [.stable: 700, .canary: 300]
+    run.look(times: 10)
+    #expect(run.anomalies.contains("request-share"))
+    #expect(run.report(.requestShare)?.message == "30 % of the requests reach the canary, whose weight is 50%")
+  }
+
+  @Test("a service with half of its usual requests is unusual, and the canary is not blamed")
+  func volume() throws {
+    var run = try Guarded()
+    run.judge.usual.requests = PastLevel([290, 300, 310, 305])
+    run.look(times: 60)
+    #expect(run.anomalies == [])
+    #expect(run.report(.requestVolume)?.finding == .unusualService)
+    #expect(!run.judge.findsAnomaly)
+    #expect(
+      run.report(.requestVolume)?.message
+        == "the service gets 100 requests a second; at this hour 303 are usual")
+  }
+}
+
+@Suite("One bad pod in the judgement of an objective")
+struct AttributionTests {
+  private static let places = [PodPlace(pod: "c1", node: "n1"), PodPlace(pod: "c2", node: "n2")]
+
+  private static func judged(
+    canary: [String: (Double, Double)], stable: [String: (Double, Double)], weight: Double = 1, looks: Int = 20,
+    finding: Judgement.Finding = .limitBroken
+  ) -> Judgement {
+    var attribution = Attribution(limit: 0.01, risk: 0.0005)
+    func counts(_ pair: (Double, Double)) -> Counts { Counts(requests: pair.0, bad: pair.1) ?? .zero }
+    let bad = canary.values.reduce(Counts.zero) { $0 + counts($1) }
+    let base = stable.values.reduce(Counts.zero) { $0 + counts($1) }
+    for _ in 0..<looks {
+      attribution.record(
+        pods: Dictionary(
+          uniqueKeysWithValues: canary.map { ($0, (Track.canary, counts($1))) }
+            + stable.map { ($0, (Track.stable, counts($1))) }),
+        service: bad + base, writtenAt: Date(timeIntervalSince1970: 0), places: places)
+    }
+    let total = Counts(requests: bad.requests * Double(looks), bad: bad.bad * Double(looks)) ?? .zero
+    let all = Counts(requests: base.requests * Double(looks), bad: base.bad * Double(looks)) ?? .zero
+    let evidence = Evidence(
+      check: "errors", property: "errors", canary: .init(counts: total, interval: total.interval(risk: 0.05)),
+      stable: .init(counts: all, interval: all.interval(risk: 0.05)), risk: 0.001, looks: looks, gaps: 0)
+    return attribution.judged(Judgement(finding: finding, evidence: evidence))
+  }
+
+  @Test("a bad pod among good ones holds the run and is named, as long as callers on the whole are served")
+  func excused() {
+    let judged = Self.judged(canary: ["c1": (50, 20), "c2": (50, 0)], stable: ["s1": (5000, 1), "s2": (5000, 1)])
+    #expect(judged.finding == .onePod)
+    #expect(judged.verdict == .insufficient)
+    #expect(judged.evidence.sentence.contains("100 % of the canary's bad requests come from pod c1 on node n1"))
+  }
+
+  @Test("beyond the limit for all callers together the failure stands, with the pod's name in it")
+  func harmful() {
+    let judged = Self.judged(canary: ["c1": (500, 200), "c2": (500, 0)], stable: ["s1": (500, 1), "s2": (500, 1)])
+    #expect(judged.finding == .limitBroken)
+    #expect(judged.verdict == .fail)
+    #expect(judged.evidence.sentence.contains("pod c1 on node n1"))
+    #expect(judged.evidence.sentence.contains("all callers together are served beyond the limit"))
+  }
+
+  @Test("the first bad requests hold where one pod made them all, and blame where several did")
+  func young() {
+    let stable = ["s1": (500.0, 0.0), "s2": (500, 0)]
+    let one = Self.judged(canary: ["c1": (50, 5), "c2": (50, 0)], stable: stable, looks: 1)
+    #expect(one.finding == .onePod)
+    #expect(one.evidence.sentence.contains("a few more requests tell"))
+    let several = Self.judged(canary: ["c1": (50, 3), "c2": (50, 2)], stable: stable, looks: 1)
+    #expect(several.finding == .limitBroken)
+  }
+
+  @Test("a canary that is bad in all its pods is blamed")
+  func blamed() {
+    let judged = Self.judged(canary: ["c1": (50, 20), "c2": (50, 15)], stable: ["s1": (5000, 1), "s2": (5000, 1)])
+    #expect(judged.finding == .limitBroken)
+  }
+
+  @Test("stable's bad pod no longer hides a bad canary, and does not make a good one bad")
+  func stable() {
+    let hidden = Self.judged(
+      canary: ["c1": (50, 5), "c2": (50, 6)], stable: ["s1": (500, 150), "s2": (500, 0)], finding: .environment)
+    #expect(hidden.finding == .limitBroken)
+    #expect(hidden.evidence.sentence.contains("stable's bad requests come from pod s1"))
+    let good = Self.judged(
+      canary: ["c1": (50, 0), "c2": (50, 0)], stable: ["s1": (500, 150), "s2": (500, 0)], finding: .kept)
+    #expect(good.finding == .kept)
+    #expect(good.evidence.sentence.contains("pod s1"))
+  }
+}
+
+@Suite("Burn rates of a run's service")
+struct BurnJudgeTests {
+  private static func burned(errors: Double, requests: Double = 10_000) throws -> BurnReport? {
+    let plan = try plan()
+    let scope = MetricsScope(
+      namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc")
+    var judge = BurnJudge(plan: plan, scope: scope, metrics: IstioMetrics())
+    for ask in judge.takeDue(uptime: .zero) where ask.view == .caller {
+      let services = [("web-stable", 0.8), ("web-canary", 0.1), ("web", 0.1)]
+      let series = services.flatMap { service, share in
+        [("200", 1 - errors), ("503", errors)].map { code, part in
+          MetricSeries(
+            labels: [
+              "destination_service_namespace": "shop", "destination_service_name": service, "response_code": code,
+            ], value: requests * share * part)
+        }
+      }
+      judge.record(series, of: ask)
+    }
+    return judge.reports.first
+  }
+
+  @Test("both tracks and callers beside the route count; 14.4 times the SLO in an hour and in five minutes holds")
+  func burns() throws {
+    let report = try #require(try Self.burned(errors: 0.2))
+    #expect(report.finding == .burns)
+    #expect(report.message.contains("burns 20 times as fast as the SLO allows over 1h and 20 times over 5m"))
+    #expect(report.queries.first?.contains("destination_service_name=~\"web|web-canary|web-stable\"") == true)
+    #expect(report.queries.first?.contains("[3600s]") == true)
+    #expect(try Self.burned(errors: 0.05)?.finding == .kept)
+    #expect(try Self.burned(errors: 0.2, requests: 0)?.finding == .noMeasurement)
+  }
+
+  @Test("windows are asked by their length, and both views for each kind of objective")
+  func dues() throws {
+    let plan = try plan()
+    let scope = MetricsScope(
+      namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc")
+    var judge = BurnJudge(plan: plan, scope: scope, metrics: IstioMetrics())
+    #expect(judge.takeDue(uptime: .zero).count == 8)
+    #expect(Set(judge.takeDue(uptime: .seconds(16)).map(\.window)) == [.seconds(300)])
+    #expect(judge.takeDue(uptime: .seconds(17)).isEmpty)
+  }
+}
+
+@Suite("What the API server says of a run's pods")
+struct PodFactsTests {
+  @Test("track, place, restarts, the cause of the last end and the memory limit are read")
+  func facts() throws {
+    let pod: JSON = [
+      "metadata": [
+        "name": "web-abc-ccccc", "namespace": "shop", "labels": ["topology.kubernetes.io/zone": "z1"],
+        "ownerReferences": [["name": "web-abc", "kind": "ReplicaSet"]],
+      ],
+      "spec": [
+        "nodeName": "n1",
+        "containers": [["name": "app", "resources": ["limits": ["memory": "256Mi"]]]],
+      ],
+      "status": [
+        "startTime": "2026-01-02T03:04:05Z",
+        "containerStatuses": [
+          ["restartCount": 3, "lastState": ["terminated": ["reason": "OOMKilled", "exitCode": 137]]]
+        ],
+      ],
+    ]
+    let facts = PodFacts(pod, track: .canary)
+    #expect(facts.node == "n1" && facts.zone == "z1" && facts.restarts == 3 && facts.wasKilledForMemory)
+    #expect(facts.memoryLimit == 256 * 1024 * 1024)
+    #expect(facts.startedAt == Date(timeIntervalSince1970: 1_767_323_045))
+  }
+}
