@@ -31,7 +31,7 @@ struct Announcer: Announcing {
       event, namespace: plan.namespace, rollout: plan.name, run: run?.metadata.name, revision: run?.spec.revision,
       stableRevision: run?.spec.stable.hash, summary: news.message,
       facts: event == .aborted || event == .paused
-        ? (run?.status?.checks ?? []).map { NotificationMessage.Fact($0) } : [],
+        ? (run?.status?.checks ?? []).filter { !$0.isRoutine }.map { NotificationMessage.Fact($0) } : [],
       hint: hint(event, plan), time: now)
     for target in plan.notify where target.events.contains(event) {
       outbox.enqueue(

@@ -86,15 +86,24 @@ final class GuardBoard: Sendable {
     }.map { DueLook(rollout: $0.rollout, scope: $0.1.scope, metrics: $0.1.metrics) }
   }
 
-  /// - Returns: whether a guard that aborts speaks now.
-  func record(_ look: GuardLook, for rollout: ObjectKey, asked: Date, at now: Date) -> Bool {
+  /// What a look changed, as far as the run has to learn of it at once.
+  enum News: Sendable {
+    case nothing
+    case finding
+    /// A guard that aborts speaks.
+    case failure
+  }
+
+  func record(_ look: GuardLook, for rollout: ObjectKey, asked: Date, at now: Date) -> News {
     change(rollout) { entry in
       entry.isLooking = false
+      let before = entry.guards.findings
       let isCounted = entry.run.verifiedAt.map { $0 <= asked } ?? false
       entry.guards.record(
         look, pods: entry.run.pods, traffic: entry.run.traffic, at: now, isCounted: isCounted && !entry.isAborting)
-      return entry.run.plan.analysis.guards == .abort && entry.guards.findsAnomaly
-    } ?? false
+      if entry.run.plan.analysis.guards == .abort, entry.guards.findsAnomaly { return .failure }
+      return entry.guards.findings == before ? .nothing : .finding
+    } ?? .nothing
   }
 
   /// The runs whose past at this hour is to be asked.
@@ -128,16 +137,19 @@ final class GuardBoard: Sendable {
     }
   }
 
-  func record(_ answers: [BurnJudge.Ask: LookAnswers.Answer], for rollout: ObjectKey) {
-    _ = change(rollout) { entry in
+  /// - Returns: whether a budget begins or ceases to burn.
+  func record(_ answers: [BurnJudge.Ask: LookAnswers.Answer], for rollout: ObjectKey) -> Bool {
+    change(rollout) { entry in
       entry.isBurnAsked = false
+      let before = entry.burn.reports.map(\.finding)
       for (ask, answer) in answers {
         switch answer {
         case .series(let series): entry.burn.record(series, of: ask)
         case .failed(let text): entry.burn.fail(text)
         }
       }
-    }
+      return entry.burn.reports.map(\.finding) != before
+    } ?? false
   }
 
   // MARK: - Differences

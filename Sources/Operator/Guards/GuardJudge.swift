@@ -263,6 +263,9 @@ struct GuardJudge: Sendable {
     }
   }
 
+  /// The guards that speak.
+  var findings: Set<GuardKind> { Set(found.keys) }
+
   /// Whether any guard speaks of the canary.
   var findsAnomaly: Bool { found.keys.contains { !$0.isOfService } }
 

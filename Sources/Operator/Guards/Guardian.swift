@@ -60,8 +60,10 @@ struct Guardian: ServiceLifecycle.Service {
         containers: found.map { ContainerMetrics.values($0, of: scope) },
         answers: counted.flatMap { mesh?.answers($0, of: scope, view: .caller) },
         queries: [containers, answers].compactMap { $0 })
-      if board.record(look, for: rollout, asked: asked, at: time.now) {
-        queue.add(rollout, reason: "a guard found an anomaly", urgent: true)
+      switch board.record(look, for: rollout, asked: asked, at: time.now) {
+      case .nothing: break
+      case .finding: queue.add(rollout, reason: "a guard found something")
+      case .failure: queue.add(rollout, reason: "a guard found an anomaly", urgent: true)
       }
     }
   }
@@ -121,8 +123,9 @@ struct Guardian: ServiceLifecycle.Service {
     }
     guard !Task.isCancelled else { return }
     for (look, _) in due {
-      board.record(answers[look.rollout] ?? [:], for: look.rollout)
-      queue.add(look.rollout, reason: "burn rates measured")
+      if board.record(answers[look.rollout] ?? [:], for: look.rollout) {
+        queue.add(look.rollout, reason: "a burn rate changed")
+      }
     }
   }
 

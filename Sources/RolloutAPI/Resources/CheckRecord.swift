@@ -48,6 +48,11 @@ public struct CheckRecord: Codable, Sendable, Hashable {
   }
 }
 
+extension CheckRecord {
+  /// A guard or a burn rate that has found nothing: of interest to who asks for the evidence, and to nobody else.
+  public var isRoutine: Bool { kind ?? .objective != .objective && (verdict == .pass || verdict == .unknown) }
+}
+
 /// The numbers behind a verdict, as decimal texts; rates are shares from 0 to 1. A text that is absent was not known or
 /// is without bound.
 public struct EvidenceRecord: Codable, Sendable, Hashable {

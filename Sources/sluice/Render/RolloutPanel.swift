@@ -97,7 +97,7 @@ enum RolloutPanel {
       if let budget = run.spec.plan.autopilot?.riskBudget { lines.append("    \(spent(autopilot, of: budget))") }
       if let reason = autopilot.reason, !isTold(reason) { lines.append("    \(reason)") }
     }
-    lines += checks(status?.checks ?? []).map { "    " + $0 }
+    lines += checks((status?.checks ?? []).filter { !$0.isRoutine }).map { "    " + $0 }
     if let answer = status?.commandMessage { lines.append("    last command: \(answer)") }
     return lines
   }
@@ -136,7 +136,9 @@ enum RolloutPanel {
     }
     if let run = snapshot.run, run.isUnderWay {
       if let stage = run.status?.stage { words.append(stage) }
-      for check in run.status?.checks ?? [] { words.append("\(check.name) \(check.verdict.rawValue)") }
+      for check in run.status?.checks ?? [] where !check.isRoutine {
+        words.append("\(check.name) \(check.verdict.rawValue)")
+      }
     }
     return words.joined(separator: ", ") + (status?.message.map { ": \($0)" } ?? "")
   }
