@@ -77,6 +77,8 @@ extension Turn {
   /// Who goes on by hand has seen what holds the run now; what comes up later holds it again.
   mutating func acceptHolds(_ run: inout RunState) {
     var accepted = anomalies(run).map(\.name)
+    // Of what was found since the run paused, the person knows nothing.
+    if case .anomaly(let text) = run.pause { accepted.removeAll { !text.contains("\($0): ") } }
     if !burning(run).isEmpty { accepted.append(Self.burnRate) }
     run.acceptedGuards = (run.acceptedGuards + accepted).suffix(32)
   }

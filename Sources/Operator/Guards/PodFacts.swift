@@ -53,7 +53,7 @@ extension PodFacts {
     }
     let limits = (pod[path: ["spec", "containers"]]?.array ?? []).map { container in
       container[path: ["resources", "limits", "memory"]]?.string.flatMap(Quantity.init)
-        .map { NSDecimalNumber(decimal: $0.value).doubleValue }
+        .flatMap { Double($0.value.description) }
     }
     if !limits.isEmpty, limits.allSatisfy({ $0 != nil }) { memoryLimit = limits.reduce(0) { $0 + ($1 ?? 0) } }
   }
