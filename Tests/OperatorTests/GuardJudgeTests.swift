@@ -347,9 +347,17 @@ struct BurnJudgeTests {
     let scope = MetricsScope(
       namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc")
     var judge = BurnJudge(plan: plan, scope: scope, metrics: IstioMetrics())
-    #expect(judge.takeDue(uptime: .zero).count == 8)
-    #expect(Set(judge.takeDue(uptime: .seconds(16)).map(\.window)) == [.seconds(300)])
-    #expect(judge.takeDue(uptime: .seconds(17)).isEmpty)
+    let first = judge.takeDue(uptime: .zero)
+    #expect(first.count == 8)
+    // Without an answer yet, soon again.
+    #expect(judge.takeDue(uptime: .seconds(10)).count == 8)
+    let labels = [
+      "destination_service_namespace": "shop", "destination_service_name": "web-stable", "response_code": "200",
+    ]
+    for ask in first where ask.view == .caller { judge.record([MetricSeries(labels: labels, value: 100)], of: ask) }
+    #expect(judge.takeDue(uptime: .seconds(20)).count == 8)
+    #expect(Set(judge.takeDue(uptime: .seconds(36)).map(\.window)) == [.seconds(300)])
+    #expect(judge.takeDue(uptime: .seconds(37)).isEmpty)
   }
 }
 

@@ -59,8 +59,10 @@ struct BurnJudge: Sendable {
     let windows = Set(plan.analysis.burnWindows.flatMap { [$0.long, $0.short] }).sorted()
     var asks: [Ask] = []
     for window in windows where (dues[window] ?? .zero) <= uptime {
-      // A twentieth of a window moves its rate by little.
-      dues[window] = uptime + min(max(plan.analysis.interval, window / 20), .seconds(300))
+      // A twentieth of a window moves its rate by little, once there is one.
+      let isKnown = readings.contains { $0.key.window == window / .seconds(1) && $0.value.all.requests > 0 }
+      let pause = isKnown ? min(window / 20, .seconds(300)) : .seconds(10)
+      dues[window] = uptime + max(plan.analysis.interval, pause)
       for view in metrics?.views ?? [] {
         for kind in [LookAnswers.Question.Kind.requests, .latency] where kinds.contains(kind) {
           asks.append(Ask(window: window, view: view, kind: kind))

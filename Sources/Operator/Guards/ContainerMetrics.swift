@@ -32,8 +32,10 @@ enum ContainerMetrics {
       + PromQL.string(patterns.joined(separator: "|"))
     let groups = "sum by (namespace, pod, __name__, reason)"
     let own = "container!=\"\",container!~\"\(others)\""
-    return "\(groups) ({__name__=~\"\(containers.joined(separator: "|"))\",\(own),\(pods)}) or "
-      + "\(groups) ({__name__=~\"\(collection.joined(separator: "|"))\",container!~\"\(others)\",\(pods)})"
+    // `or` compares labels without the metric's name, so that the second half needs a label of its own.
+    return "\(groups) ({__name__=~\"\(containers.joined(separator: "|"))\",\(own),\(pods)}) or label_replace(\(groups) "
+      + "({__name__=~\"\(collection.joined(separator: "|"))\",container!~\"\(others)\",\(pods)}), "
+      + "\"reason\", \"collection\", \"\", \"\")"
   }
 
   /// What one pod of a service usually uses, whichever revision it is of: the median over its pods.
