@@ -383,7 +383,7 @@ struct PodFactsTests {
     ]
     let facts = PodFacts(pod, track: .canary)
     #expect(facts.node == "n1" && facts.zone == "z1" && facts.restarts == 3 && facts.wasKilledForMemory)
-    #expect(facts.memoryLimit == 256 * 1024 * 1024)
+    #expect(facts.memoryLimit == 268_435_456.0)
     #expect(facts.startedAt == Date(timeIntervalSince1970: 1_767_323_045))
   }
 }
