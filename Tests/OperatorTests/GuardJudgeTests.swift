@@ -383,7 +383,11 @@ struct PodFactsTests {
     ]
     let facts = PodFacts(pod, track: .canary)
     #expect(facts.node == "n1" && facts.zone == "z1" && facts.restarts == 3 && facts.wasKilledForMemory)
-    #expect(facts.memoryLimit == 268_435_456.0)
+    let set: JSON = [
+      "spec": ["template": ["spec": ["containers": [["resources": ["limits": ["memory": "256Mi"]]]]]]]
+    ]
+    #expect(PodFacts.memoryLimit(of: set) == 268_435_456.0)
+    #expect(PodFacts.memoryLimit(of: ["spec": ["template": ["spec": ["containers": [["name": "a"]]]]]]) == nil)
     #expect(facts.startedAt == Date(timeIntervalSince1970: 1_767_323_045))
   }
 }

@@ -15,13 +15,15 @@ public struct InformerOptions: Sendable {
   /// Members that cached objects lose: the `spec` of pods, where only their state matters. Such an object must not be
   /// written back.
   public var drops: [String]
+  /// Values within them that are kept all the same, by their paths.
+  public var keeps: [[String]]
   /// ``Informer/run()`` returns, its cache empty, when the server answers that it does not serve the kind.
   public var endsWhereNotServed: Bool
 
   public init(
     namespace: String? = nil, labelSelector: LabelSelector? = nil, fieldSelector: String? = nil,
     watchSeconds: ClosedRange<Int> = 300...600, keepsManagedFields: Bool = false, drops: [String] = [],
-    endsWhereNotServed: Bool = false
+    keeps: [[String]] = [], endsWhereNotServed: Bool = false
   ) {
     self.namespace = namespace
     self.labelSelector = labelSelector
@@ -29,6 +31,7 @@ public struct InformerOptions: Sendable {
     self.watchSeconds = watchSeconds
     self.keepsManagedFields = keepsManagedFields
     self.drops = drops
+    self.keeps = keeps
     self.endsWhereNotServed = endsWhereNotServed
   }
 }
@@ -169,7 +172,9 @@ public struct Informer<Object: Sendable>: ServiceLifecycle.Service {
   private func decoded(_ json: JSON) -> Result<Object, UndecodableObject> {
     var json = json
     if !options.keepsManagedFields { json[path: ["metadata", "managedFields"]] = nil }
+    let kept = options.keeps.compactMap { path in json[path: path].map { (path, $0) } }
     for member in options.drops { json[member] = nil }
+    for (path, value) in kept { json[path: path] = value }
     do {
       return .success(try decode(json))
     } catch {

@@ -30,8 +30,9 @@ struct Watches: Sendable {
     type == .deployments || RoutingKinds.every.routes.contains(type)
   }
 
-  /// Of pods, of which a cluster has the most, only what they are and how they fare is looked at.
+  /// Of pods, of which a cluster has the most, only what they are, where, and how they fare is looked at.
   static func drops(_ type: ResourceType) -> [String] { type == .pods ? ["spec"] : [] }
+  static func keeps(_ type: ResourceType) -> [[String]] { type == .pods ? [["spec", "nodeName"]] : [] }
 
   /// Of these only one object each is of interest.
   private static let named: [ResourceType: String] = [
@@ -51,7 +52,7 @@ struct Watches: Sendable {
         options: InformerOptions(
           namespace: type.namespaced ? namespace : nil,
           fieldSelector: Self.named[type].map { "metadata.name=\($0)" },
-          keepsManagedFields: Self.keepsManagedFields(type), drops: Self.drops(type),
+          keepsManagedFields: Self.keepsManagedFields(type), drops: Self.drops(type), keeps: Self.keeps(type),
           endsWhereNotServed: isOptional),
         indexes: Self.indexes(of: type),
         handlers: [

@@ -23,11 +23,27 @@ struct PodFacts: Sendable, Hashable {
 extension PodFacts {
   /// The pods of both tracks, by the ReplicaSets that own them.
   static func of(stable: String, canary: String?, in namespace: String, _ snapshot: any ClusterSnapshot) -> [PodFacts] {
-    snapshot.objects(.pods, namespace: namespace).compactMap { pod in
+    let limits = [Track.stable: stable, .canary: canary].compactMapValues { set in
+      set.flatMap { snapshot.object(.replicaSets, ObjectKey(namespace: namespace, name: $0)) }.flatMap(memoryLimit)
+    }
+    return snapshot.objects(.pods, namespace: namespace).compactMap { pod in
       // The name decides most cases without a look at the owners; a namespace may have thousands.
       guard let track = track(of: pod, stable: stable, canary: canary), !pod.isBeingDeleted else { return nil }
-      return PodFacts(pod, track: track)
+      var facts = PodFacts(pod, track: track)
+      facts.memoryLimit = limits[track]
+      return facts
     }
+  }
+
+  /// By the template of a ReplicaSet: the cache keeps no containers of pods.
+  static func memoryLimit(of set: JSON) -> Double? {
+    let containers = set[path: ["spec", "template", "spec", "containers"]]?.array ?? []
+    let limits = containers.map { container in
+      container[path: ["resources", "limits", "memory"]]?.string.flatMap(Quantity.init)
+        .flatMap { Double($0.value.description) }
+    }
+    let known = limits.compactMap { $0 }
+    return known.isEmpty || known.count < limits.count ? nil : known.reduce(0, +)
   }
 
   private static func track(of pod: JSON, stable: String, canary: String?) -> Track? {
@@ -51,10 +67,5 @@ extension PodFacts {
       let ends = [["lastState", "terminated", "reason"], ["state", "terminated", "reason"]]
       if ends.contains(where: { status[path: $0]?.string == "OOMKilled" }) { wasKilledForMemory = true }
     }
-    let limits = (pod[path: ["spec", "containers"]]?.array ?? []).map { container in
-      container[path: ["resources", "limits", "memory"]]?.string.flatMap(Quantity.init)
-        .flatMap { Double($0.value.description) }
-    }
-    if !limits.isEmpty, limits.allSatisfy({ $0 != nil }) { memoryLimit = limits.reduce(0) { $0 + ($1 ?? 0) } }
   }
 }
