@@ -86,7 +86,7 @@ struct DifferenceTests {
     #expect(blame.logEValue(without: none) > log(100))
   }
 
-  // ln of the mixture of 120 of 1000 against 5 of 9000, computed with NumPy: 252.6.
+  // ln of the mixture of 120 of 1000 against 5 of 9000, computed with NumPy, less ln 2 for the half that bets later: 252.6.
   @Test("places are ranked by their share of the excess, and chance names none")
   func ranking() throws {
     let ranked = DifferenceRanking.rank([
