@@ -198,6 +198,39 @@ struct RunJudgeTests {
     #expect(mesh.verdict != .pass)
   }
 
+  private static let p99 = SLOSpec(name: "p99", latency: LatencySpec(quantile: "99", max: "100ms"))
+
+  @Test(
+    "a latency that no histogram can show is named before the first weight, with what to change",
+    arguments: [
+      ([], "has no buckets but +Inf: give it some"),
+      ([250, 500], "p99: the smallest bucket of the latency histogram ends at 250"),
+    ] as [([Double], String)])
+  func buckets(boundaries: [Double], problem: String) throws {
+    var mesh = try Mesh([Self.p99])
+    mesh.look { look in
+      for view in MetricsView.allCases {
+        var labels = ["instance": "node-a"]
+        if view == .caller {
+          labels["destination_service_namespace"] = "shop"
+          labels["destination_service_name"] = "web-stable"
+        } else {
+          labels["destination_workload_namespace"] = "shop"
+          labels["pod"] = "web-s1-aaaaa"
+        }
+        look.answers[LookAnswers.Question(view: view, kind: .latency)] = .series(
+          (boundaries.map { String($0) } + ["+Inf"]).map {
+            MetricSeries(labels: labels.merging(["le": $0]) { $1 }, value: 100)
+          })
+      }
+    }
+    guard case .missing(let text) = mesh.judge.latest.baseline else {
+      Issue.record("found \(mesh.judge.latest.baseline)")
+      return
+    }
+    #expect(text.contains(problem), "\(text)")
+  }
+
   @Test("a canary that gets no traffic is not judged, whatever stable does meanwhile")
   func noTraffic() throws {
     var mesh = try Mesh()

@@ -266,6 +266,14 @@ import Testing
       "spec.analysis.slos", "[{name: a, query: \"up[5m]\", value: {min: \"1\"}}]", at: "spec.analysis.slos[0].query",
       "a range of values", "avg_over_time"),
     Case(
+      "spec.analysis.slos",
+      "[{name: a, query: \"histogram_quantile(0.9, sum(rate(x_bucket[5m])))\", value: {max: \"1\"}}]",
+      at: "spec.analysis.slos[0].query", "x_bucket without the label le", "sum by (le)"),
+    Case(
+      "spec.analysis.slos",
+      "[{name: a, query: \"histogram_quantile(0.9, sum by (le) (rate(x_seconds[5m])))\", value: {max: \"1\"}}]",
+      at: "spec.analysis.slos[0].query", "x_seconds, which has no buckets", "x_seconds_bucket"),
+    Case(
       "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, mode: DryRun}]", at: "spec.steps[0].analyze",
       "only SLOs with mode DryRun", "pause with a duration"),
     Case("spec.analysis.deadline", "0s", "0s", "1s to"),

@@ -56,10 +56,15 @@ import Testing
     #expect(report.checked == 1)
   }
 
-  @Test("a template of another file counts, and one that is nowhere is noted")
+  @Test("a template of another file counts, and one that is nowhere is a problem, or noted")
   func templates() {
     let text = Self.rollout("analyze: {for: 1m}") + "\n  analysis:\n    templates: [{name: web}]\n"
-    let alone = Self.check(text)
+    #expect(
+      Self.check(text).problems == [
+        "web.yaml:12: spec.analysis.templates[0].name: found AnalysisTemplate web, wanted one that is in the files given; "
+          + "or --allow-missing-templates"
+      ])
+    let alone = Linter.check([Linter.File(name: "web.yaml", text: text)], allowMissingTemplates: true)
     #expect(alone.problems.isEmpty)
     #expect(
       alone.notes == ["web.yaml:12: AnalysisTemplate web is in none of these files, so its SLOs are not checked"])

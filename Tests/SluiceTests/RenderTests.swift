@@ -99,6 +99,38 @@ import Testing
         """)
   }
 
+  /// The same run under an autopilot.
+  private func flying() throws -> RolloutSnapshot {
+    var snapshot = try running()
+    snapshot.run?.spec.plan.steps = nil
+    snapshot.run?.spec.plan.autopilot = AutopilotSpec(riskBudget: 200)
+    snapshot.run?.status?.autopilot = AutopilotStatus(
+      since: MicroTime(now), weights: [2, 10], reason: "waits until every check passes: p99 (Insufficient)",
+      harmed: "3.2", excess: "0.01", rate: "200")
+    return snapshot
+  }
+
+  @Test("of an autopilot the weights so far, what is used of the budget and what it waits for are shown")
+  func autopilot() throws {
+    let snapshot = try flying()
+    let panel = RolloutPanel.lines(snapshot, now: now)
+    #expect(panel.first == "shop/checkout   Running   step 2 by the autopilot (2% > 10%)")
+    #expect(panel.contains("    autopilot: 3.20 of the 200 requests in riskBudget are used"), "\(panel)")
+    #expect(panel.contains("    waits until every check passes: p99 (Insufficient)"))
+    let explained = Explanation.lines(try #require(snapshot.run))
+    #expect(explained.contains("  weights so far: 2%, 10%"))
+    #expect(explained.contains("  now: waits until every check passes: p99 (Insufficient)"))
+  }
+
+  @Test("while it bakes, the place says so")
+  func baking() throws {
+    var snapshot = try running()
+    snapshot.run?.spec.plan.bake = BakeSpec(for: "10m")
+    snapshot.run?.status?.stage = "Baking"
+    snapshot.run?.status?.step = nil
+    #expect(RolloutPanel.place(snapshot) == "all traffic, watched for 10m before the old pods go")
+  }
+
   @Test("an explanation shows each step, its verdicts and their evidence")
   func explanation() throws {
     let run = try #require(try running().run)

@@ -74,6 +74,23 @@ import Testing
     #expect(summary.lines(plan: plan, title: "x").contains("Aborted 2x: errors failed in step 1"))
   }
 
+  @Test("of an autopilot it is said how often the budget was kept, and how much of it one trial used")
+  func budget() throws {
+    let text = Self.plan.replacingOccurrences(
+      of: "steps: [{weight: 10, analyze: {for: 1m}}, {weight: 50, analyze: {for: 1m}}]",
+      with: "autopilot: {riskBudget: 40}\n  bake: {for: 5m}")
+    let plan = try Linter.plan(in: [Linter.File(name: "web.yaml", text: text)], named: nil)
+    let mild = try report { $0["canary"] = ["all": 1000, "failed": 11, "slow": 0] }
+    let summary = TrialSummary([try report(), mild, mild], seed: 1, budget: plan.autopilot?.riskBudget)
+    #expect(summary.overBudget == 1)
+    let lines = summary.lines(plan: plan, title: "x")
+    #expect(lines.first == "web: autopilot with riskBudget 40, bake 5m, x")
+    #expect(lines.contains { $0.hasPrefix("riskBudget 40 was kept in 2 of 3 runs") }, "\(lines)")
+    #expect(
+      RehearsalPanel.lines(mild, plan: plan, title: "x").contains("  riskBudget is 40: 25% of it"),
+      "\(RehearsalPanel.lines(mild, plan: plan, title: "x"))")
+  }
+
   @Test(
     "a wrong flag is refused with what would be right",
     arguments: [

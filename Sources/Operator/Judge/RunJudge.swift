@@ -442,6 +442,20 @@ struct RunJudge: Sendable {
       judgement: judgement, isDryRun: objective.isDryRun)
   }
 
+  /// Why a latency objective could never pass, whatever is measured; `nil` where it could.
+  private func bucketProblem(_ readings: [MetricsKey: Double]) -> String? {
+    let boundaries = readings.keys.filter { $0.track == .stable }.compactMap(\.boundary).filter(\.isFinite)
+    guard let smallest = boundaries.min() else {
+      return "the mesh's latency histogram has no buckets but +Inf: give it some, or take the latency objectives out"
+    }
+    for case (let name, .latency(let check), false) in objectives.map({ ($0.name, $0.check, $0.isDryRun) }) {
+      guard let max = check.views.first?.max, smallest > max else { continue }
+      return "\(name): the smallest bucket of the latency histogram ends at \(smallest) ms, so nothing can show that "
+        + "\(max) ms is kept: raise max to \(smallest) ms, or give the mesh smaller buckets"
+    }
+    return nil
+  }
+
   /// Each query that the plan needs must have series of the stable track.
   private func baseline(_ look: LookAnswers) -> Measurements.Baseline {
     let needsLatency = objectives.contains { objective in
@@ -452,8 +466,12 @@ struct RunJudge: Sendable {
       switch look.answers[question] {
       case .series(let series):
         let readings = metrics?.readings(series, of: scope, view: question.view) ?? [:]
-        if readings.contains(where: { $0.key.track == .stable && $0.value > 0 }) { continue }
-        return .missing("no series of the stable track for \(name) in the \(question.view.rawValue)s' metrics")
+        guard readings.contains(where: { $0.key.track == .stable && $0.value > 0 }) else {
+          return .missing("no series of the stable track for \(name) in the \(question.view.rawValue)s' metrics")
+        }
+        if question.kind == .latency, let problem = bucketProblem(readings) {
+          return .missing("\(problem) (\(question.view.rawValue)s' metrics)")
+        }
       case .failed(let text): return .missing("\(name), \(question.view.rawValue)s' metrics: \(text)")
       case nil: return .missing("\(name), \(question.view.rawValue)s' metrics: not asked yet")
       }

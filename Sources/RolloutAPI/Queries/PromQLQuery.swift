@@ -4,8 +4,8 @@ public struct PromQLQuery: Sendable, Hashable, CustomStringConvertible {
   public let description: String
   private let root: QueryNode
 
-  /// - Throws: where it is no PromQL, uses a variable that there is not, or gives something other than a number or an
-  ///   instant vector.
+  /// - Throws: where it is no PromQL, uses a variable that there is not, gives something other than a number or an
+  ///   instant vector, or asks for a quantile of what has no buckets.
   public init(parsing text: String) throws(QueryProblem) {
     let parsed = try QueryParser.parse(text)
     switch parsed.kind {
@@ -16,6 +16,7 @@ public struct PromQLQuery: Sendable, Hashable, CustomStringConvertible {
         wanted: "one number: rate(…), avg_over_time(…) of it")
     case .string: throw QueryProblem(position: 1, found: "a query that gives a string", wanted: "one number")
     }
+    if let problem = parsed.node.quantileProblem { throw problem }
     description = text
     root = parsed.node
   }

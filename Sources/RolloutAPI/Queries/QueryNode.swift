@@ -66,7 +66,8 @@ indirect enum QueryNode: Sendable, Hashable {
     case string
   }
 
-  private var parts: [QueryNode] {
+  /// What it is made of.
+  var children: [QueryNode] {
     switch self {
     case .number, .text, .selector: []
     case .parentheses(let inner), .unary(_, let inner), .range(let inner, _), .subquery(let inner, _, _),
@@ -79,7 +80,7 @@ indirect enum QueryNode: Sendable, Hashable {
 
   /// The variables in it, at any depth.
   var variables: Set<QueryVariable> {
-    var found = parts.reduce(into: Set<QueryVariable>()) { $0.formUnion($1.variables) }
+    var found = children.reduce(into: Set<QueryVariable>()) { $0.formUnion($1.variables) }
     switch self {
     case .text(let text): found.formUnion(text.variables)
     case .selector(let selector): for matcher in selector.matchers { found.formUnion(matcher.value.variables) }

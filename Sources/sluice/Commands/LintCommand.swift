@@ -9,14 +9,18 @@ struct LintCommand: AsyncParsableCommand {
     commandName: "lint", abstract: "Check Rollouts and their companions in files, without a cluster.",
     discussion: """
       Files may hold several documents; those of other groups are passed over. `-` reads standard input. Templates are
-      looked up among all files given. Exit code 1 where anything is wrong.
+      looked up among all files given, and one that is in none of them is a problem. Exit code 1 where anything is wrong.
       """)
 
   @Argument(help: "YAML or JSON files.")
   var files: [String]
 
+  @Flag(help: "Pass templates over that are in none of the files, such as those that another team keeps.")
+  var allowMissingTemplates = false
+
   func run() async throws {
-    let report = Linter.check(try files.map(Linter.File.init(reading:)))
+    let report = Linter.check(
+      try files.map(Linter.File.init(reading:)), allowMissingTemplates: allowMissingTemplates)
     for note in report.notes { Output.note(note) }
     Output.print(report.problems)
     let checked = "\(report.checked) \(report.checked == 1 ? "document" : "documents")"
@@ -63,17 +67,24 @@ enum Linter {
     var content: SluiceDocument
   }
 
-  static func check(_ files: [File]) -> Report {
+  /// - Parameter allowMissingTemplates: whether a template that no file has is noted, instead of being a problem.
+  static func check(_ files: [File], allowMissingTemplates: Bool = false) -> Report {
     var report = Report()
     var read: [Read] = []
     for file in files { read += self.read(file, &report) }
     let templates = read.map(\.content)
+    // What cannot be read may be the template that is missing.
+    let isIncomplete = !report.problems.isEmpty
     for entry in read {
       let known = AnalysisTemplates(of: templates, namespace: entry.document.json.namespace)
       let (content, missing) = entry.content.withoutMissingTemplates(known)
       for problem in missing {
-        report.notes.append(
-          line(entry, problem.field) + "\(problem.found) is in none of these files, so its SLOs are not checked")
+        if allowMissingTemplates || isIncomplete {
+          report.notes.append(
+            line(entry, problem.field) + "\(problem.found) is in none of these files, so its SLOs are not checked")
+        } else {
+          report.problems.append(line(entry, problem.field) + problem.description)
+        }
       }
       var problems = content.problems(templates: known)
       if problems.isEmpty, case .rollout(let rollout) = content, let plan = try? Plan(rollout, templates: known) {
@@ -184,7 +195,8 @@ extension SluiceDocument {
       } else {
         missing.append(
           PlanProblem(
-            field: "spec.analysis.templates[\(index)].name", found: "\(kind.rawValue) \(reference.name)", wanted: ""))
+            field: "spec.analysis.templates[\(index)].name", found: "\(kind.rawValue) \(reference.name)",
+            wanted: "one that is in the files given; or --allow-missing-templates"))
       }
     }
     guard !missing.isEmpty else { return (self, []) }
