@@ -65,7 +65,8 @@ extension Turn {
     guard keepsAll(&run), hasPods(deployment.replicas, &run) else { return }
     guard hasArrived(weight: 100, &run, "the share that arrives at weight 100") else { return }
     run.verifiedAt = now
-    guard let bake = runPlan.bake else { return enter(.promoting(.unpinning), &run) }
+    // A revision that was stable a short time ago has been watched already.
+    guard let bake = runPlan.bake, !run.isFastUndo else { return enter(.promoting(.unpinning), &run) }
     announce(
       .baking, "revision \(run.revision) has all traffic and is watched for \(bake.text); the old pods are still there",
       "\(run.name)-baking")

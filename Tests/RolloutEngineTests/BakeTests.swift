@@ -72,6 +72,22 @@ struct BakeTests {
     }
   }
 
+  @Test("a revision that was stable a short time ago needs no bake")
+  func fastUndo() {
+    var world = baking()
+    world.settle(until: { $0.rollout.stable?.hash == "v2" })
+    world.settle(turns: 3)
+    world.cluster.apply(template: "v1")
+    var stages: [Stage] = []
+    world.settle(until: {
+      if let stage = $0.stage { stages.append(stage) }
+      return $0.runs.count == 2 && $0.stage?.isFinished == true
+    })
+    #expect(world.rollout.stable?.hash == "v1")
+    #expect(!stages.contains(.promoting(.baking)))
+    #expect(world.broken == [])
+  }
+
   @Test("a person ends the bake, or holds it")
   func people() {
     var world = baking()
