@@ -5,9 +5,9 @@ import Logging
 import ServiceLifecycle
 import Synchronization
 
-/// A cluster to try a plan on: the Kubernetes API in memory, a mesh that obeys VirtualServices with callers and
-/// applications in it, and the metrics that a mesh would export. With a data plane, applications are HTTP servers and the
-/// mesh is an Envoy, and callers are whoever sends requests.
+/// A cluster to try a plan on: the Kubernetes API in memory, a mesh that obeys VirtualServices and HTTPRoutes with callers
+/// and applications in it, and the metrics that a mesh would export. With a data plane, applications are HTTP servers and
+/// the mesh is an Envoy, and callers are whoever sends requests.
 public struct Sandbox: ServiceLifecycle.Service {
   /// Where it can be reached, once it answers.
   public struct Addresses: Sendable {

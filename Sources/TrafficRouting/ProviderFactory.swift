@@ -27,6 +27,30 @@ public struct ProviderSetting: Sendable {
 }
 
 extension Plan {
+  /// What the plan asks for and its provider can do on no cluster at all, for those who see none.
+  public var impossibilities: [String] {
+    let services = services.map { service in
+      // Which number a name stands for does not matter here.
+      if case .int(let number) = service.port {
+        RoutedService(name: service.name, ports: [number], otherPorts: [])
+      } else {
+        RoutedService(name: service.name, ports: [80], otherPorts: [])
+      }
+    }
+    let setting = ProviderSetting(
+      services: services, revision: "revision", gatewayNamespaces: Set(provider.gatewayNamespaces))
+    do throws(RoutingRefusal) {
+      let provider = try trafficProvider(setting)
+      // Who implements a Gateway may be known in the cluster.
+      if case .gatewayAPI(let gateway) = self.provider, gateway.metrics == nil, !gateway.parents.isEmpty {
+        return provider.limitsOfSteps
+      }
+      return provider.problems
+    } catch {
+      return error.problems
+    }
+  }
+
   /// The provider that carries out this plan's traffic targets.
   /// - Throws: ``RoutingRefusal`` with all that the plan asks for and its provider cannot do.
   public func trafficProvider(_ setting: ProviderSetting) throws(RoutingRefusal) -> any TrafficProvider {

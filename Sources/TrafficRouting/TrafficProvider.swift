@@ -139,10 +139,12 @@ extension TrafficProvider {
   public func policies(existing: [JSON]) throws(RoutingRefusal) -> [RoutingObject] { [] }
 
   /// What of the plan's steps and of its policy this provider, on this cluster, cannot do.
-  public var problems: [String] {
-    let steps = plan.steps.enumerated().filter(\.element.setsTraffic)
-    return steps.flatMap { index, step in limits(step.traffic).map { "step \(index + 1)\(step.title): \($0)" } }
-      + obstacles
+  public var problems: [String] { limitsOfSteps + obstacles }
+
+  var limitsOfSteps: [String] {
+    plan.steps.enumerated().filter(\.element.setsTraffic).flatMap { index, step in
+      limits(step.traffic).map { "step \(index + 1)\(step.title): \($0)" }
+    }
   }
 
   public func observe(_ live: [JSON]) -> ObservedRouting { observe(live, owned: false) }

@@ -88,6 +88,22 @@ struct GatewayWorldTests {
     #expect(world.breaches == [])
   }
 
+  @Test("a plan that comes to another provider waits until the route of the former one is gone")
+  func anotherProvider() async throws {
+    let world = try await OperatorWorld.resting()
+    try world.patch(.rollouts, ["spec": ["traffic": ["istio": .null, "gatewayAPI": ["metrics": "Istio"]]]])
+    await world.pass(5)
+    #expect(
+      world.condition("Stalled")?["message"]?.string?.hasPrefix(
+        "VirtualService shop/checkout of this Rollout's provider")
+        == true)
+    #expect(world.object(.httpRoutes) == nil)
+    try world.delete(.virtualServices)
+    try await world.settle("rest by the new route") { $0.phase == "Idle" && $0.object(.httpRoutes) != nil }
+    #expect(world.canaryWeight == 0)
+    #expect(world.breaches == [])
+  }
+
   @Test("without a mesh's metrics a run goes by the route's status and the plan's own queries")
   func withoutMetrics() async throws {
     var manifests = Manifests()

@@ -28,6 +28,21 @@ import Testing
     #expect(Self.check("{}").checked == 0)
   }
 
+  @Test("what a provider can do on no cluster is told, and what only a cluster can tell is not")
+  func providers() {
+    func problems(_ traffic: String, _ step: String = "pause: {}") -> [String] {
+      Self.check(Self.rollout(step).replacing("{istio: {}}", with: traffic)).problems
+    }
+    #expect(
+      problems("{gatewayAPI: {metrics: Linkerd}}", "mirror: 10\n    pause: {}") == [
+        "web.yaml:7: spec.traffic: found step 1: mirror: Linkerd passes over a route that mirrors, and keeps the one before, "
+          + "wanted what its provider can do"
+      ])
+    #expect(problems("{gatewayAPI: {}}").first?.contains("traffic.gatewayAPI.metrics") == true)
+    #expect(problems("{gatewayAPI: {parentRefs: [{name: public}]}}") == [])
+    #expect(problems("{gatewayAPI: {metrics: Istio}}", "mirror: 10\n    pause: {}") == [])
+  }
+
   @Test("a problem is told with file and line, also in a later document")
   func lines() {
     #expect(

@@ -114,7 +114,7 @@ struct GatewayLimitsTests {
   @Test("a Gateway that is not there, one of a namespace that is not allowed, and Envoy Gateway as a mesh are told")
   func parents() throws {
     #expect(
-      try problems(["parentRefs": [["name": "public"]], "metrics": "Istio"]) == [
+      try problems(["parentRefs": [["name": "public"]], "metrics": "Istio"], [definition("v1.4.1")]) == [
         "traffic.gatewayAPI.parentRefs: there is no Gateway shop/public"
       ])
     let foreign: JSON = ["parentRefs": [["name": "public", "namespace": "edge"]], "metrics": "Istio"]

@@ -72,6 +72,11 @@ struct Observer {
     {
       seen.routing = .conflict("\(conflict)")
     }
+    if seen.routing == .absent, !seen.rolloutIsBeingDeleted, let left = leftover(of: provider) {
+      seen.routing = .conflict(
+        "\(left.kind) \(left.objectKey) of this Rollout's provider before this one still routes: delete it, and requests go to "
+          + "the callers' Service until the new route is there")
+    }
     seen.routePending = provider.pending(routes).first
     seen.measuresShare = provider.measuresShare
     let problems = provider.problems
@@ -87,6 +92,12 @@ struct Observer {
     } catch {
       seen.refusal = seen.refusal ?? error.problems.joined(separator: "; ")
     }
+  }
+
+  /// A routing object of this Rollout that another provider than the plan's wrote, as far as its kind is watched.
+  private func leftover(of provider: any TrafficProvider) -> JSON? {
+    let others = RoutingKinds.every.routes.filter { !provider.kinds.routes.contains($0) }
+    return snapshot.objects(others, namespace: plan.namespace).first { $0.labels[Names.rollout] == rollout.name }
   }
 
   /// Whether an object is one of those in which the routing lies.

@@ -42,7 +42,7 @@ public struct GatewayCluster: Sendable {
         // Other kinds, such as a ListenerSet, are not looked up.
         // Other kinds, such as a ListenerSet, are not looked up; of another namespace nothing may be readable.
         key: key, className: className,
-        isThere: live != nil || (parent.kind ?? Defaults.parentKind) != "Gateway"
+        isThere: live != nil || surroundings.isEmpty || (parent.kind ?? Defaults.parentKind) != "Gateway"
           || (key.namespace != namespace && !gateways.contains { $0.namespace == key.namespace }),
         controller: type?[path: ["spec", "controllerName"]]?.string, features: type.flatMap(Self.features))
     }

@@ -3,6 +3,7 @@ import Foundation
 import KubernetesAPI
 import KubernetesClient
 import RolloutAPI
+import TrafficRouting
 
 struct LintCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -89,6 +90,11 @@ enum Linter {
       var problems = content.problems(templates: known)
       if problems.isEmpty, case .rollout(let rollout) = content, let plan = try? Plan(rollout, templates: known) {
         problems = plan.unserved
+        if problems.isEmpty {
+          problems = plan.impossibilities.map {
+            PlanProblem(field: "spec.traffic", found: $0, wanted: "what its provider can do")
+          }
+        }
       }
       report.problems += problems.map { line(entry, $0.field) + $0.description }
     }
