@@ -77,7 +77,7 @@ let package = Package(
     tests("RolloutAPITests", ["RolloutAPI", "KubernetesAPI", yams]),
     tests("CanaryAnalysisTests", ["CanaryAnalysis"], resources: [.copy("Reference")]),
     tests("TrafficRoutingTests", ["TrafficRouting", "RolloutAPI", "KubernetesAPI"]),
-    tests("RolloutEngineTests", ["RolloutEngine", "RolloutAPI", "CanaryAnalysis", "KubernetesAPI"]),
+    tests("RolloutEngineTests", ["RolloutEngine", "RolloutAPI", "CanaryAnalysis", "KubernetesAPI", "Sandbox"]),
     tests("PrometheusTests", ["Prometheus", "HTTPTransport", "RolloutAPI"]),
     tests("NotificationsTests", ["Notifications", "RolloutAPI", "KubernetesAPI", "HTTPTransport", logging]),
     tests(

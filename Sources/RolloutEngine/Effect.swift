@@ -62,6 +62,7 @@ public struct Announcement: Sendable, Equatable {
     case held = "Held"
     /// What differed most in a run that was aborted.
     case explained = "Explained"
+    case limited = "CapacityLimited"
   }
 
   public var kind: Kind

@@ -48,11 +48,15 @@ struct Turn {
   }
 
   mutating func decide() {
+    let known = rollout.limits
+    rollout.limits = []
     if var run {
       let wasSettled = run.isSettled(seen)
       remember(harm: &run)
       obey(&run)
+      followDemand(&run)
       advance(&run)
+      noteLimits(run, known: known)
       self.run = run
       // What a person's own route should say depends on whether a run is on; it was looked at as in one.
       if !run.isSettled(seen) || (!wasSettled && runPlan.editedRoute != nil) { return }

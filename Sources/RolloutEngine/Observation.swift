@@ -39,6 +39,11 @@ public struct Observation: Sendable, Equatable {
   public var canRoute: Bool
   /// Why this workload or its policies cannot be served; no run starts meanwhile.
   public var refusal: String?
+  public var autoscaler: AutoscalerView?
+  /// What each quota of the namespace leaves for pods of the Deployment's template.
+  public var rooms: [QuotaRoom] = []
+  /// The names of PodDisruptionBudgets that select the pods and allow no disruption now, sorted.
+  public var exhaustedBudgets: [String] = []
 
   public init(
     deployment: DeploymentView? = nil, sets: [SetView] = [], services: [ServiceView] = [],
@@ -96,11 +101,12 @@ public struct DeploymentView: Sendable, Equatable {
   public var isBeingDeleted: Bool
   /// Who last wrote the spec, for the report of an escape: a field manager's name.
   public var lastWriter: String?
+  public var replicasWriter: ReplicasWriter?
 
   public init(
     replicas: Int, paused: Bool = false, heldBy: String? = nil, managed: Bool = false, revision: String,
     observed: Bool = true, progressDeadline: Duration = .seconds(600), isBeingDeleted: Bool = false,
-    lastWriter: String? = nil
+    lastWriter: String? = nil, replicasWriter: ReplicasWriter? = nil
   ) {
     self.replicas = replicas
     self.paused = paused
@@ -111,6 +117,7 @@ public struct DeploymentView: Sendable, Equatable {
     self.progressDeadline = progressDeadline
     self.isBeingDeleted = isBeingDeleted
     self.lastWriter = lastWriter
+    self.replicasWriter = replicasWriter
   }
 }
 
@@ -138,6 +145,8 @@ public struct SetView: Sendable, Equatable {
   public var rejected: Bool
   /// What keeps pods from becoming available, in the cluster's words.
   public var trouble: String?
+  /// The trouble is that no node has room.
+  public var isUnschedulable = false
   public var createdAt: Date
 
   public init(
@@ -260,6 +269,8 @@ public struct Measurements: Sendable, Equatable {
   public var baseline: Baseline
   /// Requests that reach the canary beside the route; nil until enough is measured to tell.
   public var bypass: BypassShare?
+  /// Requests of late; nil until some were measured.
+  public var volume: RequestVolume?
   /// The canary's since the present traffic was verified.
   public var requests: Double
   /// What the canary has cost; nil until the rate of requests is known.
@@ -287,12 +298,13 @@ public struct Measurements: Sendable, Equatable {
 
   public init(
     checks: [CheckReport] = [], share: ObservedShare? = nil, baseline: Baseline = .present, bypass: BypassShare? = nil,
-    requests: Double = 0, harm: Harm? = nil
+    volume: RequestVolume? = nil, requests: Double = 0, harm: Harm? = nil
   ) {
     self.checks = checks
     self.share = share
     self.baseline = baseline
     self.bypass = bypass
+    self.volume = volume
     self.requests = requests
     self.harm = harm
   }

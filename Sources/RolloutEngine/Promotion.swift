@@ -13,13 +13,13 @@ extension Turn {
     rollout.situation = .running("promoting revision \(run.revision)")
     switch stage {
     case .scaling, .verifying:
-      take(all: stage, deployment, &run)
-    case .baking: bake(deployment, &run)
+      take(all: stage, &run)
+    case .baking: bake(&run)
     case .unpinning:
       guard keepsAll(&run), ensureUnpinned() else { return }
       enter(.promoting(.waiting), &run)
     case .waiting:
-      guard keepsAll(&run), hasPods(deployment.replicas, &run) else { return }
+      guard keepsAll(&run), hasPods(fullSize(run), &run) else { return }
       if case .person(let who) = run.pause {
         rollout.situation = .paused("before the hand-over: paused by \(who)")
         return
@@ -48,9 +48,9 @@ extension Turn {
   }
 
   /// The canary at full size, all traffic to it, verified.
-  private mutating func take(all stage: PromotionStage, _ deployment: DeploymentView, _ run: inout RunState) {
+  private mutating func take(all stage: PromotionStage, _ run: inout RunState) {
     if stage == .scaling {
-      guard hasPods(deployment.replicas, &run), !isContested(&run), !isBypassed(&run), ensureTracks(run) else {
+      guard hasPods(fullSize(run), &run), !isContested(&run), !isBypassed(&run), ensureTracks(run) else {
         return
       }
       if seen.routing.target != .allToCanary, !mayTakeAll(&run) { return }
@@ -62,7 +62,7 @@ extension Turn {
       }
       return enter(.promoting(.verifying), &run)
     }
-    guard keepsAll(&run), hasPods(deployment.replicas, &run) else { return }
+    guard keepsAll(&run), hasPods(fullSize(run), &run) else { return }
     guard hasArrived(weight: 100, &run, "the share that arrives at weight 100") else { return }
     run.verifiedAt = now
     // A revision that was stable a short time ago has been watched already.
@@ -74,10 +74,10 @@ extension Turn {
   }
 
   /// The canary has all traffic and goes on being judged. Every check must pass in the end, as in a step.
-  private mutating func bake(_ deployment: DeploymentView, _ run: inout RunState) {
+  private mutating func bake(_ run: inout RunState) {
     guard let bake = runPlan.bake else { return enter(.promoting(.unpinning), &run) }
     rollout.situation = .running("revision \(run.revision) has all traffic and is watched for \(bake.text)")
-    guard keepsAll(&run), hasPods(deployment.replicas, &run) else { return }
+    guard keepsAll(&run), hasPods(fullSize(run), &run) else { return }
     switch run.pause {
     case .person(let who):
       rollout.situation = .paused("while it bakes: paused by \(who)")
@@ -174,7 +174,7 @@ extension Turn {
   /// The canary's set is gone in mid-promotion, for instance deleted by hand.
   private mutating func orphanedCanary(_ run: inout RunState) -> SetView? {
     if case .promoting(let stage) = run.stage, stage == .scaling {
-      _ = hasPods(seen.deployment?.replicas ?? 0, &run)
+      _ = hasPods(fullSize(run), &run)
     } else if case .promoting(let stage) = run.stage, stage.isReversible {
       beginAbort(.notAvailable("the canary's ReplicaSet is gone"), &run)
     } else if seen.deployment?.heldBy != nil {

@@ -23,6 +23,8 @@ public struct RolloutState: Sendable, Equatable {
   public var reassertions: [Date]
   /// When, at the end of the Rollout, the route was seen not to name the generated Services any more.
   public var retiredAt: Date?
+  /// What limits the pods of the run under way, the most pressing first.
+  public var limits: [CapacityLimit] = []
 
   public struct FormerRevision: Sendable, Equatable {
     public var revision: Revision
@@ -94,8 +96,11 @@ public struct RunState: Sendable, Equatable {
   /// The canary's set, once it is known.
   public var set: String?
   public var stable: Revision
-  /// Replicas at the start: what the canary's share is a share of.
+  /// Pods for all traffic: what the canary's share is a share of. The Deployment's replicas at the start; it only grows.
   public var demand: Int
+  public let demandAtStart: Int
+  /// Requests shortly before the first of them was routed to the canary.
+  public var volumeAtStart: RequestVolume?
   /// A revision that was stable a short time ago goes straight to all traffic.
   public var isFastUndo: Bool
   public var stage: Stage
@@ -129,6 +134,7 @@ public struct RunState: Sendable, Equatable {
     self.set = set
     self.stable = stable
     self.demand = demand
+    self.demandAtStart = demand
     self.isFastUndo = isFastUndo
     self.stage = stage
     self.since = since

@@ -123,6 +123,7 @@ extension Turn {
   mutating func hasPods(_ count: Int, _ run: inout RunState) -> Bool {
     guard let deployment = seen.deployment else { return false }
     guard let set = seen.set(named: run.set) ?? seen.setOfTemplate else {
+      guard admits(count, &run) else { return false }
       effects.append(.createSet(revision: run.revision, replicas: count))
       look(in: deployment.progressDeadline)
       return false
@@ -132,15 +133,23 @@ extension Turn {
       effects.append(.releaseSets([set.name]))
       return false
     }
-    if set.replicas < count { effects.append(.scale(set: set.name, replicas: count)) }
+    if set.replicas < count {
+      guard admits(count - set.pods, &run) else { return false }
+      effects.append(.scale(set: set.name, replicas: count))
+    }
     if set.available >= count, set.replicas >= count {
       run.shortSince = nil
       return true
     }
+    let trouble = set.trouble.map { ": \($0)" } ?? ""
+    if run.pause == nil {
+      rollout.situation = .running(
+        "\(place(of: run)): \(set.available) of \(count) canary pods are available\(trouble)")
+    }
+    noteTrouble(of: set, count)
     let since = run.shortSince ?? now
     run.shortSince = since
     if now.isOver(deployment.progressDeadline, since: since) {
-      let trouble = set.trouble.map { ": \($0)" } ?? ""
       let seconds = Int(deployment.progressDeadline / .seconds(1))
       beginAbort(
         .notAvailable("\(set.available) of \(count) canary pods available after \(seconds)s\(trouble)"), &run)
@@ -148,6 +157,21 @@ extension Turn {
       look(in: now.remaining(of: deployment.progressDeadline, since: since))
     }
     return false
+  }
+
+  /// Whether quotas admit so many more pods. What they do not admit is not asked for: pods that are refused would use up
+  /// the time that the revision has to become available, and half of them what is left for stable.
+  private mutating func admits(_ pods: Int, _ run: inout RunState) -> Bool {
+    if hasRoom(for: pods, "\(place(of: run)) needs") { return true }
+    run.shortSince = nil
+    rollout.situation = .running("waiting for room: \(rollout.limits.last?.message ?? "")")
+    expire(&run, "a quota without room for the canary")
+    return false
+  }
+
+  private func place(of run: RunState) -> String {
+    guard let index = run.stage.stepIndex, index < runPlan.steps.count else { return "promotion" }
+    return "step \(index + 1)\(runPlan.steps[index].title)"
   }
 
   /// Whether too many requests reach the canary beside the route, so that the run waits for a person before its weight

@@ -45,6 +45,10 @@ struct ModelCluster {
   var retired = false
   /// Revisions whose pods never become available.
   var broken: Set<String> = []
+  /// Revisions for whose pods no node has room.
+  var unschedulable: Set<String> = []
+  /// An autoscaler wrote the replicas last.
+  var isAutoscaled = false
   var runs: [String] = []
   var news: [Announcement] = []
   var writes = 0
@@ -62,7 +66,7 @@ struct ModelCluster {
     for name in sets.keys.sorted() {
       guard var set = sets[name] else { continue }
       set.pods = set.replicas
-      set.available = broken.contains(set.template) ? 0 : set.pods
+      set.available = broken.union(unschedulable).contains(set.template) ? 0 : set.pods
       sets[name] = set
     }
   }
@@ -171,14 +175,20 @@ struct ModelCluster {
     if let deployment {
       seen.deployment = DeploymentView(
         replicas: deployment.replicas, paused: deployment.paused, heldBy: deployment.heldBy,
-        managed: deployment.managed, revision: deployment.template, progressDeadline: .seconds(60))
+        managed: deployment.managed, revision: deployment.template, progressDeadline: .seconds(60),
+        replicasWriter: ReplicasWriter(name: isAutoscaled ? "web" : "kubectl", isAutoscaler: isAutoscaled))
     }
     seen.sets = sets.sorted { $0.key < $1.key }.map { name, set in
-      SetView(
+      var view = SetView(
         name: name, hash: set.hash, owner: set.owned ? .deployment : .sluice,
         matchesTemplate: set.template == deployment?.template, replicas: set.replicas, pods: set.pods,
         available: set.available, number: set.number, rejected: set.rejected,
         trouble: set.available < set.replicas && broken.contains(set.template) ? "CrashLoopBackOff" : nil)
+      if set.available < set.replicas, unschedulable.contains(set.template) {
+        view.isUnschedulable = true
+        view.trouble = "Unschedulable: 0/3 nodes are available: 3 Insufficient cpu."
+      }
+      return view
     }
     seen.services = [
       ServiceView(

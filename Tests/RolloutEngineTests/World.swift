@@ -40,6 +40,11 @@ struct World {
   private var ledger = HarmLedger()
   private var harm: Harm?
   var broken: [String] = []
+  var autoscaler: AutoscalerView?
+  /// Pods that a quota admits besides those that there are; nil without a quota.
+  var quota: Int?
+  /// Pods that a budget lets be unavailable; nil without a budget.
+  var budget: Int?
 
   init(plan: Plan = .example()) {
     self.plan = plan
@@ -92,6 +97,14 @@ struct World {
       seen.command = command
       seen.hold = HoldView(mode: mode, ready: true)
       seen.measured = measured
+      seen.autoscaler = autoscaler
+      if let quota {
+        seen.rooms = [
+          QuotaRoom(
+            quota: "compute", pods: quota, detail: "requests.cpu: \(quota / 2) of 2 left, a pod counts for 500m")
+        ]
+      }
+      if !isDrainable { seen.exhaustedBudgets = ["web"] }
     }
   }
 
@@ -112,6 +125,13 @@ struct World {
   /// What the canary has cost in truth.
   var harmed: Double { ledger.harmed }
 
+  /// Whether the disruption controller would let a pod go: `maxUnavailable` of all that the sets should have.
+  var isDrainable: Bool {
+    guard let budget else { return true }
+    let expected = cluster.sets.values.map(\.replicas).reduce(0, +)
+    return cluster.sets.values.map(\.available).reduce(0, +) > expected - budget
+  }
+
   private var measured: Measurements? {
     guard answers, let run else { return nil }
     let fails = failing.contains(run.revision) && run.trafficWrittenAt != nil
@@ -123,6 +143,7 @@ struct World {
       },
       share: ObservedShare(canaryRequests: weight * 10, totalRequests: 1000, since: run.trafficWrittenAt ?? now),
       bypass: BypassShare(requests: bypassed * 10_000, total: 10_000, noise: 50),
+      volume: RequestVolume(requests: rate * 60, seconds: 60),
       requests: run.verifiedAt.map { now.timeIntervalSince($0) * rate * share } ?? 0, harm: harm)
     measured.burnRates = burnRates
     measured.guards = guards

@@ -29,6 +29,9 @@ final class RolloutIndex: Sendable {
     case .analysisTemplates: return rollouts(namespace) { $0[path: ["spec", "analysis", "templates"]] != nil }
     case .clusterAnalysisTemplates: return rollouts(nil) { $0[path: ["spec", "analysis", "templates"]] != nil }
     case .mutatingAdmissionPolicies, .mutatingAdmissionPolicyBindings: return rollouts(nil) { _ in true }
+    // Others change with every pod of the namespace, and say something only of runs under way.
+    case .resourceQuotas, .limitRanges, .podDisruptionBudgets, .horizontalPodAutoscalers:
+      return rollouts(namespace) { $0[path: ["status", "currentRun"]] != nil }
     case _ where RoutingKinds.every.routes.contains(type):
       return labelled(object) + stalled(besides: nil) + rollouts(namespace) { self.names($0, route: object.name, type) }
     case _ where RoutingKinds.every.policies.contains(type): return labelled(object) + rollouts(namespace) { _ in true }

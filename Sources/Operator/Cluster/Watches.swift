@@ -20,6 +20,7 @@ struct Watches: Sendable {
   private static let others: [ResourceType] = [
     .analysisTemplates, .clusterAnalysisTemplates, .notificationChannels,
     .mutatingAdmissionPolicies, .mutatingAdmissionPolicyBindings,
+    .horizontalPodAutoscalers, .resourceQuotas, .limitRanges, .podDisruptionBudgets,
   ]
   /// Those of the meshes, of which a cluster may have none: watched once a plan routes by them.
   private static let ofMeshes = RoutingKinds.every.all

@@ -52,6 +52,7 @@ struct RunJudge: Sendable {
   private var bypass = BypassWindow()
   private var harm: HarmWatch
   private let hasAutopilot: Bool
+  private var volume = VolumeWindow()
   /// Of the newest look.
   private var stableIsDown = false
   /// When each question was last answered: what grew since then is what the next answer adds.
@@ -183,6 +184,7 @@ struct RunJudge: Sendable {
         view, increases[LookAnswers.Question(view: view, kind: .requests)], at: now, writtenAt: writtenAt,
         verifiedAt: verifiedAt)
     }
+    volume.record(questionsAsked.first { $0.kind == .requests }.flatMap { increases[$0]?.value }, at: now)
     // What began before the traffic was verified is discarded, also where an answer in between failed. A canary that
     // nothing reaches is not judged: stable's numbers alone say nothing of it.
     if let verifiedAt, traffic.reachesCanary {
@@ -224,8 +226,8 @@ struct RunJudge: Sendable {
     let reports = objectives.map(report) + queries.reports
     latest = Measurements(
       checks: names.compactMap { name in reports.first { $0.name == name } }, share: share.observed,
-      baseline: mesh == .present ? queries.baseline : mesh, bypass: bypass.share, requests: harm.requests,
-      harm: hasAutopilot ? harm.harm : nil)
+      baseline: mesh == .present ? queries.baseline : mesh, bypass: bypass.share, volume: volume.volume,
+      requests: harm.requests, harm: hasAutopilot ? harm.harm : nil)
   }
 
   // MARK: - Counting

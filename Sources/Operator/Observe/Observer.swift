@@ -24,6 +24,7 @@ struct Observer {
       seen.deployment = workload.view
       seen.sets = workload.sets
       seen.refusal = workload.refusal
+      observeCapacity(&seen, deployment, run)
       seen.otherServices = services.others(
         than: Set(plan.services.map(\.name)), selecting: PodTemplate(of: deployment).json.labels)
     } else {
@@ -33,6 +34,16 @@ struct Observer {
     observeRouting(&seen, run)
     seen.command = command(of: run)
     return seen
+  }
+
+  private func observeCapacity(_ seen: inout Observation, _ deployment: JSON, _ run: RolloutRun?) {
+    // Between runs no pod is added.
+    guard let run, run.isUnderWay else { return }
+    let capacity = CapacityObserver(snapshot: snapshot, deployment: deployment)
+    seen.deployment?.replicasWriter = capacity.replicasWriter
+    seen.autoscaler = capacity.autoscaler
+    seen.rooms = capacity.rooms(stable: run.spec.stable.replicaSet)
+    seen.exhaustedBudgets = capacity.exhaustedBudgets
   }
 
   private func observeRouting(_ seen: inout Observation, _ run: RolloutRun?) {

@@ -54,17 +54,22 @@ struct WorkloadObserver {
     let template = PodTemplate(of: deployment)
     return snapshot.objects(.replicaSets, namespace: deployment.namespace).compactMap { set in
       guard !set.isBeingDeleted, let owner = owner(of: set) else { return nil }
-      return SetView(
-        set, owner: owner, matchesTemplate: PodTemplate(of: set) == template, trouble: trouble(of: set))
+      let pods = isShort(set) ? self.pods(of: set) : []
+      var view = SetView(
+        set, owner: owner, matchesTemplate: PodTemplate(of: set) == template,
+        trouble: isShort(set) ? PodTrouble.summary(of: pods) ?? creationTrouble(of: set) : nil)
+      view.isUnschedulable = pods.contains(where: PodTrouble.isUnschedulable)
+      return view
     }
   }
 
-  /// Why a set lacks pods; only then are they looked at, since a namespace may have thousands.
-  private func trouble(of set: JSON) -> String? {
-    let wanted = set[path: ["spec", "replicas"]]?.int ?? 1
-    guard (set[path: ["status", "availableReplicas"]]?.int ?? 0) < wanted else { return nil }
-    let pods = snapshot.objects(.pods, namespace: deployment.namespace).filter { isOwned($0, by: set) }
-    return PodTrouble.summary(of: pods) ?? creationTrouble(of: set)
+  /// Whether a set lacks pods; only then are they looked at, since a namespace may have thousands.
+  private func isShort(_ set: JSON) -> Bool {
+    (set[path: ["status", "availableReplicas"]]?.int ?? 0) < set[path: ["spec", "replicas"]]?.int ?? 1
+  }
+
+  private func pods(of set: JSON) -> [JSON] {
+    snapshot.objects(.pods, namespace: deployment.namespace).filter { isOwned($0, by: set) }
   }
 
   private func owner(of set: JSON) -> SetView.Owner? {
@@ -111,6 +116,12 @@ enum PodTrouble {
     let troubles = pods.compactMap(trouble(of:))
     guard let first = troubles.first else { return nil }
     return troubles.count > 1 ? "\(first) (\(troubles.count) of \(pods.count) pods)" : first
+  }
+
+  static func isUnschedulable(_ pod: JSON) -> Bool {
+    pod[path: ["status", "conditions"]]?.array?.contains {
+      $0["type"]?.string == "PodScheduled" && $0["status"]?.string == "False"
+    } ?? false
   }
 
   private static func trouble(of pod: JSON) -> String? {

@@ -13,9 +13,11 @@ enum RolloutRecord {
     let former = (status?.former ?? []).map {
       RolloutState.FormerRevision(revision: Revision(set: $0.replicaSet, hash: $0.hash), until: $0.until.date)
     }
-    return RolloutState(
+    var state = RolloutState(
       stable: stable, former: former, reassertions: (status?.reassertions ?? []).map(\.date),
       retiredAt: status?.retiredAt?.date)
+    state.limits = limits(status?.conditions ?? [])
+    return state
   }
 
   /// The parts of a status that are not the engine's.
@@ -52,6 +54,7 @@ enum RolloutRecord {
     }
     describeRun(around, state.situation, &status, now: now)
     status.conditions = conditions(state.situation, generation: generation, before: status.conditions ?? [], now: now)
+    tell(state.limits, in: &status, now: now)
     return status.bounded()
   }
 
@@ -107,6 +110,30 @@ enum RolloutRecord {
     case .rejected(let text): (.rejected, text)
     case .stalled(_, let text): (.stalled, text)
     }
+  }
+
+  // MARK: - Limits of the capacity
+
+  /// What was told before: the first of the limits, which gives the condition its reason.
+  private static func limits(_ conditions: [Condition]) -> [CapacityLimit] {
+    let told = conditions.first { $0.type == RolloutStatus.ConditionType.capacityLimited.rawValue && $0.status == .yes }
+    guard let told, let reason = told.reason.flatMap(CapacityLimit.Reason.init) else { return [] }
+    return [CapacityLimit(reason, told.message ?? "")]
+  }
+
+  /// The condition is there while something is limited, and gone otherwise.
+  private static func tell(_ limits: [CapacityLimit], in status: inout RolloutStatus, now: Date) {
+    let type = RolloutStatus.ConditionType.capacityLimited.rawValue
+    guard let first = limits.first else {
+      status.conditions?.removeAll { $0.type == type }
+      return
+    }
+    var conditions = status.conditions ?? []
+    conditions.set(
+      Condition(
+        type: type, status: .yes, observedGeneration: status.observedGeneration, lastTransitionTime: Timestamp(now),
+        reason: first.reason.rawValue, message: limits.map(\.message).joined(separator: "; ")))
+    status.conditions = conditions
   }
 
   // MARK: - Conditions, as kstatus reads them

@@ -25,6 +25,8 @@ enum RunRecord {
     state.flight = status?.autopilot.map(flight)
     state.acceptedGuards = status?.acceptedGuards ?? []
     state.differences = status?.differences?.map(Difference.init)
+    state.demand = max(run.spec.demand, status?.demand?.replicas ?? 0)
+    state.volumeAtStart = status?.demand.flatMap(volume)
     return state
   }
 
@@ -110,6 +112,20 @@ enum RunRecord {
     }
   }
 
+  private static func volume(_ status: DemandStatus) -> RequestVolume? {
+    guard let requests = status.startRequests.flatMap({ DecimalString($0) }),
+      let seconds = status.startSeconds.flatMap({ DecimalString($0) })
+    else { return nil }
+    return RequestVolume(requests: requests.double, seconds: seconds.double)
+  }
+
+  private static func demand(_ state: RunState) -> DemandStatus? {
+    guard state.demand > state.demandAtStart || state.volumeAtStart != nil else { return nil }
+    return DemandStatus(
+      replicas: state.demand, startRequests: state.volumeAtStart.flatMap { DecimalString($0.requests)?.description },
+      startSeconds: state.volumeAtStart.flatMap { DecimalString($0.seconds)?.description })
+  }
+
   private static func record(_ pause: RunState.Pause) -> PauseStatus {
     switch pause {
     case .plan: PauseStatus(kind: .plan)
@@ -149,6 +165,7 @@ enum RunRecord {
     status.acceptsBypass = state.acceptsBypass ? true : nil
     status.acceptedGuards = state.acceptedGuards.isEmpty ? nil : state.acceptedGuards
     status.differences = state.differences?.map(DifferenceRecord.init)
+    status.demand = demand(state)
     if !state.stage.isFinished { status.message = message(situation) ?? status.message }
     if !checks.isEmpty { status.checks = checks }
     if state.stage.isFinished, status.finishedAt == nil { status.finishedAt = Timestamp(now) }

@@ -42,6 +42,7 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
   public var acceptedGuards: [String]?
   /// What differed most when the run was aborted, the strongest first.
   public var differences: [DifferenceRecord]?
+  public var demand: DemandStatus?
   /// The newest verdicts of the step under way.
   public var checks: [CheckRecord]?
   /// The steps and what was decided in each, the oldest first.
@@ -56,7 +57,8 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
     shortSince: MicroTime? = nil, pause: PauseStatus? = nil, cause: AbortStatus? = nil, reason: String? = nil,
     message: String? = nil, commandSequence: Int? = nil, commandMessage: String? = nil,
     autopilot: AutopilotStatus? = nil, acceptsBypass: Bool? = nil, acceptedGuards: [String]? = nil,
-    differences: [DifferenceRecord]? = nil, checks: [CheckRecord]? = nil, timeline: [StepRecord]? = nil,
+    differences: [DifferenceRecord]? = nil, demand: DemandStatus? = nil, checks: [CheckRecord]? = nil,
+    timeline: [StepRecord]? = nil,
     conditions: [Condition]? = nil
   ) {
     self.observedGeneration = observedGeneration
@@ -84,6 +86,7 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
     self.acceptsBypass = acceptsBypass
     self.acceptedGuards = acceptedGuards
     self.differences = differences
+    self.demand = demand
     self.checks = checks
     self.timeline = timeline
     self.conditions = conditions
@@ -178,6 +181,21 @@ public struct PauseStatus: Codable, Sendable, Hashable {
   public init(kind: Kind, message: String? = nil) {
     self.kind = kind
     self.message = message
+  }
+}
+
+/// Pods for all traffic, and the requests by which they may grow.
+public struct DemandStatus: Codable, Sendable, Hashable {
+  /// What the canary's share is a share of now; never less than at the start.
+  public var replicas: Int?
+  /// Requests that were counted shortly before the first weight, and over how many seconds, as decimal texts.
+  public var startRequests: String?
+  public var startSeconds: String?
+
+  public init(replicas: Int? = nil, startRequests: String? = nil, startSeconds: String? = nil) {
+    self.replicas = replicas
+    self.startRequests = startRequests
+    self.startSeconds = startSeconds
   }
 }
 

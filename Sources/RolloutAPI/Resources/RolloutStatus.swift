@@ -158,5 +158,7 @@ extension RolloutStatus {
     case ready = "Ready"
     case reconciling = "Reconciling"
     case stalled = "Stalled"
+    /// Something keeps the canary from its pods, or is kept by them; people may act on it. Tools that wait pass it over.
+    case capacityLimited = "CapacityLimited"
   }
 }

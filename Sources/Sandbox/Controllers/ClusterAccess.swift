@@ -18,7 +18,8 @@ protocol ClusterAccess: Sendable {
   func create(_ type: ResourceType, _ object: JSON) throws(Status) -> JSON
 
   /// A PUT; a resourceVersion in the object is a lock, as on the wire. Of the subresources `binding` (of a pod) takes
-  /// nothing but `spec.nodeName` and the conditions, `finalize` (of a namespace) nothing but `spec.finalizers`.
+  /// nothing but `spec.nodeName` and the conditions, `finalize` (of a namespace) nothing but `spec.finalizers`, `scale`
+  /// nothing but `spec.replicas`.
   func update(_ type: ResourceType, _ object: JSON, subresource: String?) throws(Status) -> JSON
 
   /// - Parameter gracePeriodSeconds: for pods; `nil` leaves it to the pod.

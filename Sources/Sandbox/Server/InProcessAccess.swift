@@ -51,6 +51,17 @@ struct InProcessAccess: ClusterAccess {
         try server.bind(&copy, options, node: node, in: &state)
       }
     }
+    if subresource == "scale" {
+      var copy = call
+      let replicas = object[path: ["spec", "replicas"]] ?? 1
+      return try server.transaction(dryRun: false) { state throws(Status) in
+        try server.update(&copy, options, in: &state) { old, _ throws(Status) in
+          var scaled = old
+          scaled[path: ["spec", "replicas"]] = replicas
+          return scaled
+        }
+      }
+    }
     let decoded = try KindRules.decode(RequestBody(object), &call, options)
     var copy = call
     return try server.transaction(dryRun: false) { state throws(Status) in

@@ -29,9 +29,12 @@ final class ControllerManager: ServiceLifecycle.Service {
   }
 
   /// The controllers that a sandbox has.
-  /// - Parameter behaviour: what the pods of each image do.
+  /// - Parameters:
+  ///   - behaviour: what the pods of each image do.
+  ///   - usages: what they use, for autoscalers.
   static func builtIn(
     cluster: any ClusterAccess, behaviour: any PodBehaviours = ImageBehaviours(),
+    usages: any PodUsages = AnnotatedUsages(),
     logger: Logger = Logger(label: "sandbox.controllers")
   ) -> ControllerManager {
     ControllerManager(
@@ -39,6 +42,7 @@ final class ControllerManager: ServiceLifecycle.Service {
       controllers: [
         NamespaceController(), ServiceAccountController(), DeploymentController(), ReplicaSetController(),
         NodeAgent(behaviours: behaviour), EndpointSliceController(), RouteStatusController(), GarbageCollector(),
+        AutoscalerController(usages: usages), DisruptionController(),
       ],
       logger: logger)
   }
