@@ -183,7 +183,7 @@ private struct Turn {
     guard knowsRoutes(inForce, isUnderWay: isUnderWay) else { return .again(after: .milliseconds(300)) }
     let provider: (any TrafficProvider)?
     do {
-      provider = try self.provider(inForce)
+      provider = inForce.division == nil ? try self.provider(inForce) : nil
     } catch {
       if !isUnderWay, !rollout.metadata.isBeingDeleted, !isMissingService(inForce) {
         return try await refuse(
@@ -217,7 +217,7 @@ private struct Turn {
         state: decision.rollout, place: decision.run.flatMap { RoutedBy($0, steps: inForce.stepLimit) },
         templates: templates, announcer: reconciler.announcer, aborts: reconciler.aborts, logger: logger
       ).carryOut(decision.effects)
-      target = provider.flatMap(routedTarget)
+      target = provider.flatMap(routedTarget) ?? podTarget(inForce, decision.run)
     } catch {
       await tell(error, seen, inForce)
       throw error
@@ -292,6 +292,17 @@ private struct Turn {
 
   private func isMissingService(_ plan: Plan) -> Bool {
     plan.services.contains { view.object(.services, ObjectKey(namespace: key.namespace, name: $0.name)) == nil }
+  }
+
+  /// Without a mesh.
+  private func podTarget(_ plan: Plan, _ run: RunState?) -> TrafficTarget? {
+    guard plan.division != nil else { return nil }
+    let services = ServiceObserver(snapshot: view, rollout: key)
+    let canary = run?.set.flatMap { view.object(.replicaSets, ObjectKey(namespace: key.namespace, name: $0)) }
+    return PodRouting.routing(
+      of: plan, plan.services.map(services.view(of:)),
+      canary: canary?[path: ["spec", "selector", "matchLabels", Names.templateHash]]?.string
+    ).target
   }
 
   private func routedTarget(_ provider: any TrafficProvider) -> TrafficTarget? {

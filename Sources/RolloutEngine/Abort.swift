@@ -15,7 +15,11 @@ extension Turn {
       // Stable pods are on their way out: the stable Service takes whatever the Deployment runs.
       effects.append(.renderServices(stableHash: nil, canaryHash: seen.services.first?.canary?.hash))
     }
-    if !isBack || (isWritable && run.trafficWrittenAt != nil) { effects.append(.setTraffic(.stableOnly)) }
+    if isByPods {
+      withdraw(run)
+    } else if !isBack(run) || (isWritable && run.trafficWrittenAt != nil) {
+      effects.append(.setTraffic(.stableOnly))
+    }
     // What arrives from now on is counted anew, and judged no more.
     if run.trafficWrittenAt != nil { run.trafficWrittenAt = now }
     run.verifiedAt = nil
@@ -29,7 +33,8 @@ extension Turn {
 
   /// All traffic is where an abort sends it. A routing object that went away with its Deployment or its Services is not
   /// made again for nobody.
-  private var isBack: Bool {
+  private func isBack(_ run: RunState) -> Bool {
+    if isByPods { return isWithdrawn(run) }
     if seen.routing == .present(target: .stableOnly, intact: true) || !isWritable { return true }
     return seen.deployment == nil && seen.routing == .absent
   }
@@ -44,7 +49,12 @@ extension Turn {
     return ensureServices(stable: run.stable.hash, canary: nil)
   }
 
-  private mutating func ensureBack() -> Bool { isBack || ensureTraffic(.stableOnly) }
+  private mutating func ensureBack(_ run: RunState) -> Bool {
+    if isBack(run) { return true }
+    guard isByPods else { return ensureTraffic(.stableOnly) }
+    withdraw(run)
+    return false
+  }
 
   private mutating func announceAbort(_ cause: AbortCause, _ run: RunState) {
     switch cause {
@@ -65,16 +75,16 @@ extension Turn {
     explain(&run)
     switch stage {
     case .returningTraffic:
-      guard ensureBack() else { return }
+      guard ensureBack(run) else { return }
       enter(.aborting(.draining, cause), &run)
     case .draining:
-      guard ensureBack(), isGone || ensureStable(run, cause), isGone || isDrained(run) else { return }
+      guard ensureBack(run), isGone || ensureStable(run, cause), isGone || isDrained(run) else { return }
       enter(.aborting(.restoring, cause), &run)
     case .restoring:
       guard isGone || restoreOwnership(run) else { return }
       enter(.aborting(.scalingDown, cause), &run)
     case .scalingDown:
-      guard ensureBack(), scaleDown(&run, cause) else { return }
+      guard ensureBack(run), scaleDown(&run, cause) else { return }
       enter(.aborting(.unpinning, cause), &run)
     case .unpinning:
       // Also without a Deployment: one that is made anew has pods of another hash.

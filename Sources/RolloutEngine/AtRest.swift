@@ -95,7 +95,7 @@ extension Turn {
     } else {
       wait(.waitingForHold, "a changed template would still roll by itself: the hold is being put in place")
     }
-    guard ensureUnpinned(), ensureServices(stable: nil, canary: nil) else { return }
+    guard ensureSelected(), ensureUnpinned(), ensureServices(stable: nil, canary: nil) else { return }
     let ready = seen.services.allSatisfy { ($0.stable?.ready.values.reduce(0, +) ?? 0) > 0 }
     guard ready || deployment.replicas == 0 else {
       // Traffic that already goes to the generated Service stays there; a new route waits for endpoints.

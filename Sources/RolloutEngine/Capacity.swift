@@ -96,19 +96,14 @@ public struct RequestVolume: Sendable, Equatable {
 /// An autoscaler counts the canary's pods, which match the Deployment's selector, and writes its answer to the
 /// Deployment alone. A canary that followed the Deployment would grow with it, be counted again, and so on up to the
 /// autoscaler's maximum. So the demand is the Deployment's size at the start, and grows with what cannot come from the
-/// canary itself: a person's decision, or the volume of requests, and then no further than the Deployment has grown.
+/// canary itself, the volume of requests, and no further than the Deployment has grown.
 extension Turn {
   mutating func followDemand(_ run: inout RunState) {
     guard let deployment = seen.deployment, run.stage.mayGrow else { return }
     if let volume = seen.measured?.volume, run.volumeAtStart == nil || run.trafficWrittenAt == nil {
       run.volumeAtStart = volume
     }
-    guard deployment.replicas > run.demand else { return }
-    if deployment.replicasWriter?.isAutoscaler != true {
-      run.demand = deployment.replicas
-    } else {
-      run.demand = max(run.demand, min(deployment.replicas, demandOfRequests(run)))
-    }
+    run.demand = max(run.demand, min(deployment.replicas, demandOfRequests(run)))
   }
 
   /// Pods for the requests that arrive now, each with as many as a pod had at the start.
@@ -121,9 +116,13 @@ extension Turn {
     return volume.growth(since: start)
   }
 
-  /// The size at which the canary can carry all traffic. A Deployment that has become smaller meanwhile is as large as
-  /// all pods together need to be.
-  func fullSize(_ run: RunState) -> Int { min(run.demand, seen.deployment?.replicas ?? run.demand) }
+  /// The size at which the canary can carry all traffic: what a person or Git asks for, and of what an autoscaler asks
+  /// for no more than the demand. A Deployment that has become smaller is as large as all pods together need to be.
+  func fullSize(_ run: RunState) -> Int {
+    guard let deployment = seen.deployment else { return run.demand }
+    let isAutoscaled = deployment.replicasWriter?.isAutoscaler ?? false
+    return isAutoscaled ? min(run.demand, deployment.replicas) : deployment.replicas
+  }
 
   // MARK: - Limits
 

@@ -14,6 +14,8 @@ public enum Effect: Sendable, Equatable {
   /// Keeps the callers' Services on one revision for the time of a run.
   case pin(hash: String)
   case unpin
+  /// Gives the Services whose selector Sluice has the Deployment's selector.
+  case selectPods
   /// Renders the policies aimed at the callers' Services for the generated ones.
   case renderPolicies
 
@@ -89,6 +91,7 @@ extension Effect: CustomStringConvertible {
     case .deleteServices: "delete the generated Services"
     case .pin(let hash): "pin the callers' Services to \(hash)"
     case .unpin: "unpin the callers' Services"
+    case .selectPods: "have the callers' Services select the Deployment's pods"
     case .renderPolicies: "render the policies of the callers' Services for both tracks"
     case .manage: "mark the Deployment as managed"
     case .unmanage: "take the mark off the Deployment"

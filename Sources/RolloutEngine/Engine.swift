@@ -110,6 +110,8 @@ struct Turn {
 
   /// Whether the traffic goes where it should; otherwise writes it.
   mutating func ensureTraffic(_ target: TrafficTarget) -> Bool {
+    // Pods carry it: their number is ensured where they are.
+    if isByPods { return true }
     if seen.routing == .present(target: target, intact: true) { return true }
     // Nothing of it is Sluice's to write, and nothing of it leads to the canary.
     if case .unusable = seen.routing { return true }
@@ -161,7 +163,7 @@ struct Turn {
 
   /// Whether the callers' Services are pinned where policies can keep a pin; otherwise pins them.
   mutating func ensurePinned(to hash: String) -> Bool {
-    guard seen.hold.mode == .admission else { return true }
+    guard seen.hold.mode == .admission || seen.services.contains(where: \.isManaged), !isByPods else { return true }
     if seen.services.allSatisfy({ $0.pin == hash || !$0.exists }) { return true }
     effects.append(.pin(hash: hash))
     return false

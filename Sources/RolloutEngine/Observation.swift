@@ -191,6 +191,12 @@ public struct ServiceView: Sendable, Equatable {
   public var pin: String?
   public var stable: Generated?
   public var canary: Generated?
+  /// Ready endpoints of the callers' Service by the hash of their pods.
+  public var ready: [String: Int] = [:]
+  /// Sluice has its selector.
+  public var isManaged = false
+  /// Sluice has its selector, and it does not select the Deployment's pods.
+  public var lacksSelector = false
 
   public init(
     name: String, exists: Bool = true, pin: String? = nil, stable: Generated? = nil, canary: Generated? = nil

@@ -16,7 +16,8 @@ extension Turn {
       take(all: stage, &run)
     case .baking: bake(&run)
     case .unpinning:
-      guard keepsAll(&run), ensureUnpinned() else { return }
+      // Where the pin is the route it stays until the old pods are gone.
+      guard keepsAll(&run), runPlan.division == .bySelector || ensureUnpinned() else { return }
       enter(.promoting(.waiting), &run)
     case .waiting:
       guard keepsAll(&run), hasPods(fullSize(run), &run) else { return }

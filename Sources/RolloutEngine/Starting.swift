@@ -10,7 +10,8 @@ extension Turn {
     if run.set == nil { run.set = seen.setOfTemplate?.name }
     // The set of endpoints stays the same: only stable pods exist.
     let canary = seen.setOfTemplate?.hash ?? run.revision
-    guard ensureServices(stable: run.stable.hash, canary: canary), ensurePinned(to: run.stable.hash) else { return }
+    guard ensureSelected(), ensureServices(stable: run.stable.hash, canary: canary), ensurePinned(to: run.stable.hash)
+    else { return }
     if run.isFastUndo {
       announce(
         .started, "revision \(run.revision) was stable a short time ago: straight to all traffic", "\(run.name)-started"

@@ -53,10 +53,11 @@ extension Turn {
     case .scaling:
       let current = index == 0 ? .stableOnly : runPlan.step(index - 1, of: run)?.traffic ?? .stableOnly
       guard keepTraffic(current, &run), hasPods(podsNeeded(by: step, run), &run) else { return }
+      if isByPods { shrink(to: podsNeeded(by: step, run), run) }
       if current == step.traffic, run.verifiedAt != nil { return enter(.step(index, .analyzing), &run) }
       if index == 0, step.traffic.reachesCanary, !hasBaseline(&run) { return }
       if step.traffic.weight > current.weight, isBypassed(&run) { return }
-      effects.append(.setTraffic(step.traffic))
+      if !isByPods { effects.append(.setTraffic(step.traffic)) }
       run.trafficWrittenAt = now
       run.verifiedAt = nil
       enter(.step(index, .verifying), &run)
@@ -67,9 +68,10 @@ extension Turn {
       shrink(to: podsNeeded(by: step, run), run)
       announce(
         .step,
-        runPlan.autopilot == nil
+        (runPlan.autopilot == nil
           ? "\(runPlan.place(index, of: run)): \(step.traffic), verified"
-          : "\(runPlan.place(index, of: run)), verified" + (run.flight?.reason.map { ": \($0)" } ?? ""),
+          : "\(runPlan.place(index, of: run)), verified" + (run.flight?.reason.map { ": \($0)" } ?? ""))
+          + (realShare(run).map { ": \($0)" } ?? ""),
         "\(run.name)-step-\(index)")
       enter(.step(index, .analyzing), &run)
     case .analyzing:
@@ -95,6 +97,7 @@ extension Turn {
 
   /// Pods for the share that a step routes and mirrors, of the demand at the start; at least one where anything arrives.
   func podsNeeded(by step: PlanStep, _ run: RunState) -> Int {
+    if isByPods { return podsNeeded(byWeight: step.traffic.weight, run) }
     if let scale = step.scale { return max(scale.share(of: run.demand), step.traffic.reachesCanary ? 1 : 0) }
     guard step.traffic.reachesCanary else { return 0 }
     let percent = min(100, Double(step.traffic.weight.value) + (step.traffic.mirror?.value ?? 0))
@@ -181,7 +184,7 @@ extension Turn {
       rollout.situation = .paused(text)
       return true
     }
-    guard seen.hold.mode == .always, !run.acceptsBypass, let bypass = seen.measured?.bypass,
+    guard runPlan.division == nil, seen.hold.mode == .always, !run.acceptsBypass, let bypass = seen.measured?.bypass,
       bypass.exceeds(runPlan.maxBypass)
     else { return false }
     let percent = (bypass.fraction * 1000).rounded() / 10
@@ -226,6 +229,11 @@ extension Turn {
 
   /// Whether the mesh has taken the route that was written, and its share arrives.
   mutating func hasArrived(weight: Int, _ run: inout RunState, _ what: String) -> Bool {
+    if runPlan.division != nil {
+      if endpointsFit(weight: weight, run) { return true }
+      expire(&run, what)
+      return false
+    }
     if let pending = seen.routePending {
       rollout.situation = .running("the mesh has not taken the route: \(pending)")
       expire(&run, "the mesh's word on the route (\(pending))")

@@ -154,9 +154,35 @@ import Testing
     Case(
       "spec.traffic", "{gatewayAPI: {parentRefs: [{kind: Service, name: a}]}}",
       at: "spec.traffic.gatewayAPI.parentRefs[0].kind", "\"Service\"", "mesh: true"),
-    Case(
-      "spec.traffic", "{replicas: {}, mtls: Strict}", at: "spec.traffic.mtls", "beside replicas", "without a mesh"),
   ]
+
+  /// Of a plan without a mesh, put in as its whole spec.
+  static let withoutMesh: [Case] = [
+    ("steps: [{weight: 60, pause: {}}]", "steps[0].weight", "60 with spec.traffic.replicas", "at most 50"),
+    ("steps: [{weight: 20, pause: {}}, {weight: 100, pause: {}}]", "steps[1].weight", "100", "at most 50"),
+    ("steps: [{weight: 20, scale: 50%, pause: {}}]", "steps[0].scale", "numbers of pods", "weight alone"),
+    ("steps: [{weight: 20, mirror: 5, pause: {}}]", "steps[0].mirror", "with spec.traffic.replicas", "only weight"),
+    (
+      "steps: [{weight: 20, pause: {}}], analysis: {slos: [{name: e, errorRate: {max: 1%}}]}",
+      "analysis.slos[0].errorRate", "of a mesh's metrics", "a query of your own"
+    ),
+    (
+      "steps: [{weight: 20, pause: {}}], traffic: {replicas: {}, mtls: Strict}", "traffic.mtls", "beside replicas",
+      "without a mesh"
+    ),
+    (
+      "steps: [{weight: 20, pause: {}}], serviceRefs: [{name: a, port: 80, selector: Managed}]", "steps[0].weight",
+      "20 with selector: Managed", "0 or 100"
+    ),
+    (
+      "steps: [{weight: 100, pause: {}}], serviceRefs: [{name: a, port: 80, selector: Managed}, {name: b, port: 80}]",
+      "serviceRefs[1].selector", "Declared beside others", "the same for all Services"
+    ),
+  ].map { members, field, found, wanted in
+    let rest = [("serviceRefs", "[{name: a, port: 80}]"), ("traffic", "{replicas: {}}")]
+      .filter { !members.contains("\($0.0):") }.map { ", \($0.0): \($0.1)" }.joined()
+    return Case("spec", "{workloadRef: {name: a}, \(members)\(rest)}", at: "spec.\(field)", found, wanted)
+  }
 
   static let steps: [Case] = [
     Case("spec.steps", "[]", "none", "at least 1"),
@@ -301,7 +327,7 @@ import Testing
       "AnalysisTemplate that exists; there is none"),
   ]
 
-  static let cases = shape + workload + traffic + steps + analysis
+  static let cases = shape + workload + traffic + withoutMesh + steps + analysis
 
   @Test(
     "a bad plan is refused with a message that names the field, what was found and what would be right",

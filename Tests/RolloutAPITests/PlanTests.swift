@@ -200,7 +200,19 @@ import Testing
     guard case .gatewayAPI(let gateway) = try plan(document).provider else { throw PlanErrors([]) }
     #expect(gateway.parents.map(\.name) == ["public"])
     #expect(!gateway.mesh)
+    #expect(istio.mesh)
+  }
+
+  @Test("without a mesh weights are numbers of pods, or the selector moves as a whole")
+  func divisions() throws {
+    var document = try json(checkout)
     document[path: ["spec", "traffic"]] = try json("{replicas: {}}")
+    document[path: ["spec", "analysis", "slos"]] = nil
+    document[path: ["spec", "steps"]] = try json("[{weight: 10, pause: {}}, {weight: 50, pause: {}}]")
     #expect(try plan(document).provider == .replicas)
+    #expect(try plan(document).division == .byPods)
+    document[path: ["spec", "steps"]] = try json("[{scale: 100%, pause: {}}, {weight: 100, pause: {duration: 5m}}]")
+    #expect(try plan(document).division == .bySelector)
+    #expect(try plan(checkout).division == nil)
   }
 }

@@ -140,7 +140,7 @@ struct ModelCluster {
       service.canary = nil
     case .pin(let hash): service.pin = hash
     case .unpin: service.pin = nil
-    case .renderPolicies: break
+    case .renderPolicies, .selectPods: break
     case .manage: deployment?.managed = true
     case .unmanage: deployment?.managed = false
     case .hold(let name):

@@ -36,7 +36,7 @@ struct EffectCarrier {
     switch effect {
     case .setTraffic(let target):
       aborts.writes(key)
-      try await route(.split(target))
+      if plan.division == nil { try await route(.split(target)) } else { try await move(to: target) }
       if !target.reachesCanary, let stages = aborts.wrote(key) {
         let times = stages.map { ($0.rawValue.lowercased(), Logger.MetadataValue.stringConvertible($1)) }
         logger.info("the canary is out of the route", metadata: Dictionary(uniqueKeysWithValues: times))
@@ -48,6 +48,7 @@ struct EffectCarrier {
     case .deleteServices: try await services.delete()
     case .pin(let hash): try await services.pin(to: hash)
     case .unpin: try await services.unpin()
+    case .selectPods: try await services.selectPods()
     case .createRun(let name, let revision): try await createRun(name, revision)
     case .dropRunFinalizer:
       if let run { try await dropFinalizer(.rolloutRuns, run.metadata.key) }
@@ -93,7 +94,27 @@ struct EffectCarrier {
 
   private var services: ServiceWriter {
     ServiceWriter(
-      cluster: cluster, snapshot: snapshot, rollout: key, services: plan.services.map(\.name).uniqued)
+      cluster: cluster, snapshot: snapshot, rollout: key, services: plan.services.map(\.name).uniqued,
+      managed: managedSelectors)
+  }
+
+  private var managedSelectors: [String: [String: String]] {
+    guard let labels = snapshot.object(.deployments, plan.workloadKey).flatMap(ManagedSelector.init)?.labels else {
+      return [:]
+    }
+    let names = plan.services.filter { $0.selector == .managed }.map(\.name)
+    return Dictionary(names.map { ($0, labels) }) { first, _ in first }
+  }
+
+  /// Blue/green: the callers' Services select one revision or the other.
+  private func move(to target: TrafficTarget) async throws {
+    guard target == .allToCanary else {
+      return try await services.returnToStable(otherwise: run?.spec.stable.hash)
+    }
+    guard let canary = snapshot.object(.replicaSets, sibling(run?.status?.canary?.replicaSet ?? "")) else {
+      throw EffectError("\(Effect.setTraffic(target))", "the canary's ReplicaSet is gone")
+    }
+    try await services.pin(to: canary[path: ["spec", "selector", "matchLabels", Names.templateHash]]?.string ?? "")
   }
 
   // MARK: - Routing

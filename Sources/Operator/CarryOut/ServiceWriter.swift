@@ -7,6 +7,8 @@ struct ServiceWriter {
   let rollout: ObjectKey
   /// The names of the callers' Services.
   let services: [String]
+  /// The selector of those that are given to Sluice.
+  var managed: [String: [String: String]] = [:]
 
   func render(stableHash: String?, canaryHash: String?) async throws {
     let known = services.compactMap {
@@ -53,30 +55,63 @@ struct ServiceWriter {
   /// The annotation is ours; the policy adds the hash on every write, and this write carries it too, so that the pin is
   /// there at once.
   func pin(to hash: String) async throws {
-    for name in services where snapshot.object(.services, key(name)) != nil {
+    for name in services where snapshot.object(.services, key(name)) != nil { try await pin(name, to: hash) }
+  }
+
+  private func pin(_ name: String, to hash: String) async throws {
+    try await cluster.patch(
+      .services, key(name),
+      .merge([
+        "metadata": ["annotations": [Names.pin: .string(hash), Names.ownWrite: mark(name)]],
+        "spec": ["selector": selector(of: name, hash: .string(hash))],
+      ]))
+  }
+
+  /// Keeps what is of no Deployment's pods out of the selector: the Service was given over with whatever it had.
+  func selectPods() async throws {
+    for (name, labels) in managed.sorted(by: { $0.key < $1.key }) {
+      guard let live = snapshot.object(.services, key(name)) else { continue }
+      var selector: JSON = [:]
+      for label in (live[path: ["spec", "selector"]]?.strings ?? [:]).keys where label != Names.templateHash {
+        selector[label] = .null
+      }
+      for (label, value) in labels { selector[label] = .string(value) }
       try await cluster.patch(
         .services, key(name),
-        .merge([
-          "metadata": ["annotations": [Names.pin: .string(hash), Names.ownWrite: mark(name)]],
-          "spec": ["selector": [Names.templateHash: .string(hash)]],
-        ]))
+        .merge(["metadata": ["annotations": [Names.ownWrite: mark(name)]], "spec": ["selector": selector]]))
     }
   }
 
-  func unpin() async throws {
-    for name in services {
-      guard let callers = snapshot.object(.services, key(name)) else { continue }
-      guard callers.annotations[Names.pin] != nil || callers[path: ["spec", "selector", Names.templateHash]] != nil
-      else {
-        continue
-      }
-      try await cluster.patch(
-        .services, key(name),
-        .merge([
-          "metadata": ["annotations": [Names.pin: .null, Names.ownWrite: mark(name)]],
-          "spec": ["selector": [Names.templateHash: .null]],
-        ]))
+  /// Has the callers' Services select what the stable ones select.
+  /// - Parameter otherwise: the stable revision, for a stable Service that is gone.
+  func returnToStable(otherwise hash: String?) async throws {
+    for name in services where snapshot.object(.services, key(name)) != nil {
+      let stable = snapshot.object(.services, key(GeneratedService.name(of: name, .stable)))
+      let wanted = stable.map { $0[path: ["spec", "selector", Names.templateHash]]?.string } ?? hash
+      if let wanted { try await pin(name, to: wanted) } else { try await unpin(name) }
     }
+  }
+
+  private func selector(of name: String, hash: JSON) -> JSON {
+    var selector: JSON = [Names.templateHash: hash]
+    for (label, value) in managed[name] ?? [:] { selector[label] = .string(value) }
+    return selector
+  }
+
+  func unpin() async throws {
+    for name in services { try await unpin(name) }
+  }
+
+  private func unpin(_ name: String) async throws {
+    guard let callers = snapshot.object(.services, key(name)),
+      callers.annotations[Names.pin] != nil || callers[path: ["spec", "selector", Names.templateHash]] != nil
+    else { return }
+    try await cluster.patch(
+      .services, key(name),
+      .merge([
+        "metadata": ["annotations": [Names.pin: .null, Names.ownWrite: mark(name)]],
+        "spec": ["selector": selector(of: name, hash: .null)],
+      ]))
   }
 
   private func mark(_ name: String) -> JSON {

@@ -18,7 +18,9 @@ struct Observer {
     var seen = Observation(hold: hold, measured: measured, quietSince: quietSince)
     seen.rolloutIsBeingDeleted = rollout.isBeingDeleted
     seen.runIsBeingDeleted = run?.metadata.isBeingDeleted ?? false
-    let services = ServiceObserver(snapshot: snapshot, rollout: plan.key)
+    let services = ServiceObserver(
+      snapshot: snapshot, rollout: plan.key,
+      selector: snapshot.object(.deployments, plan.workloadKey).flatMap(ManagedSelector.init)?.labels)
     if let deployment = snapshot.object(.deployments, plan.workloadKey) {
       let workload = WorkloadObserver(snapshot: snapshot, rollout: plan.key, deployment: deployment)
       seen.deployment = workload.view
@@ -30,8 +32,9 @@ struct Observer {
     } else {
       seen.sets = WorkloadObserver.strays(of: plan.key, in: snapshot)
     }
-    seen.services = plan.services.map(\.name).uniqued.map(services.view)
-    observeRouting(&seen, run)
+    seen.services = plan.services.map(services.view(of:))
+    if plan.division == nil { observeRouting(&seen, run) } else { observePods(&seen, run) }
+    refuseSelectors(&seen)
     seen.command = command(of: run)
     return seen
   }
@@ -44,6 +47,30 @@ struct Observer {
     seen.autoscaler = capacity.autoscaler
     seen.rooms = capacity.rooms(stable: run.spec.stable.replicaSet)
     seen.exhaustedBudgets = capacity.exhaustedBudgets
+  }
+
+  /// Without a mesh the pins of the callers' Services, or their endpoints, are the route.
+  private func observePods(_ seen: inout Observation, _ run: RolloutRun?) {
+    // Pins are taken off on the way, and pods with the run.
+    seen.routingIsRetired = true
+    seen.canRoute = seen.services.contains(where: \.exists)
+    let canary = seen.set(named: run?.status?.canary?.replicaSet)?.hash
+    seen.routing = PodRouting.routing(of: plan, seen.services, canary: canary)
+  }
+
+  private func refuseSelectors(_ seen: inout Observation) {
+    guard seen.refusal == nil else { return }
+    let isManaged = plan.services.contains { $0.selector == .managed }
+    if isManaged, let deployment = snapshot.object(.deployments, plan.workloadKey), ManagedSelector(deployment) == nil {
+      seen.refusal =
+        "spec.selector of Deployment \(deployment.name) has matchExpressions, which a Service's selector cannot have; use "
+        + "matchLabels alone, or selector: Declared in spec.serviceRefs"
+    } else if plan.division == .bySelector, !isManaged, seen.hold.mode == .always {
+      seen.refusal =
+        "without a mesh, and without the admission policies that keep a selector, nothing can hold requests on one "
+        + "revision; set selector: Managed in spec.serviceRefs and leave the selector out of the manifest, install the "
+        + "policies, or weigh by pods (weights from 1 to 50)"
+    }
   }
 
   private func observeRouting(_ seen: inout Observation, _ run: RolloutRun?) {

@@ -1,10 +1,24 @@
 import KubernetesAPI
+import RolloutAPI
 import RolloutEngine
 
 /// The callers' Services and the generated ones, with the endpoints that they reach.
 struct ServiceObserver {
   let snapshot: any ClusterSnapshot
   let rollout: ObjectKey
+  /// The Deployment's selector, which Services get whose selector Sluice has; nil where it is not known.
+  var selector: [String: String]?
+
+  func view(of service: PlanService) -> ServiceView {
+    var view = view(of: service.name)
+    view.ready = readyEndpoints(of: service.name)
+    view.isManaged = service.selector == .managed
+    if view.isManaged, let selector {
+      let live = snapshot.object(.services, key(service.name))?[path: ["spec", "selector"]]?.strings ?? [:]
+      view.lacksSelector = live.filter { $0.key != Names.templateHash } != selector
+    }
+    return view
+  }
 
   func view(of name: String) -> ServiceView {
     let live = snapshot.object(.services, key(name))

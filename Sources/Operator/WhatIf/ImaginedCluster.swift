@@ -24,6 +24,7 @@ struct ImaginedCluster: Sendable {
 
   private let replicas: Int
   private let podStart: Duration
+  private let division: PodDivision?
   private var sets: [String: PodSet]
   private var deployment: DeploymentView
   private var services: [ServiceView]
@@ -32,6 +33,7 @@ struct ImaginedCluster: Sendable {
   init(plan: Plan, replicas: Int, podStart: Duration, now: Date) {
     self.replicas = replicas
     self.podStart = podStart
+    division = plan.division
     sets = [
       Self.stable.set: PodSet(hash: Self.stable.hash, isOwned: true, replicas: replicas, number: 1, readyAt: now)
     ]
@@ -44,7 +46,12 @@ struct ImaginedCluster: Sendable {
 
   mutating func carryOut(_ effect: Effect, now: Date) {
     switch effect {
-    case .setTraffic(let target): self.target = target
+    case .setTraffic(let target):
+      self.target = target
+      guard division == .bySelector else { return }
+      for index in services.indices {
+        services[index].pin = (target == .allToCanary ? services[index].canary : services[index].stable)?.hash
+      }
     case .renderServices(let stable, let canary):
       for index in services.indices {
         services[index].stable = ServiceView.Generated(hash: stable)
@@ -72,8 +79,8 @@ struct ImaginedCluster: Sendable {
     case .giveBack(let names): for name in names { sets[name]?.isOwned = true }
     case .markRejected(let name, let rejected): sets[name]?.rejected = rejected
     case .deleteSet(let name): sets[name] = nil
-    case .retireRouting, .deleteServices, .renderPolicies, .createRun, .dropRunFinalizer, .dropRolloutFinalizer,
-      .announce:
+    case .retireRouting, .selectPods, .deleteServices, .renderPolicies, .createRun, .dropRunFinalizer,
+      .dropRolloutFinalizer, .announce:
       break
     }
   }
@@ -99,10 +106,12 @@ struct ImaginedCluster: Sendable {
     }
     func endpoints(_ hash: String?) -> [String: Int] { ready.filter { hash == nil || $0.key == hash } }
     let services = services.map { service in
-      ServiceView(
+      var view = ServiceView(
         name: service.name, pin: service.pin,
         stable: service.stable.map { ServiceView.Generated(hash: $0.hash, ready: endpoints($0.hash)) },
         canary: service.canary.map { ServiceView.Generated(hash: $0.hash, ready: endpoints($0.hash)) })
+      view.ready = endpoints(service.pin)
+      return view
     }
     return Observation(
       deployment: deployment, sets: views, services: services,

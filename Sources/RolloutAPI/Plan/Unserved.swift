@@ -14,12 +14,9 @@ extension Plan {
       if gateway.route != nil {
         refuse("spec.traffic.gatewayAPI.route", "an HTTPRoute of your own", "a route that Sluice owns")
       }
-    case .replicas: refuse("spec.traffic", "replicas", "istio or gatewayAPI")
+    case .replicas: break
     }
     if let mtls = policy.mtls { refuse("spec.traffic.mtls", mtls.rawValue, "no mtls setting") }
-    for (index, service) in services.enumerated() where service.selector == .managed {
-      refuse("spec.serviceRefs[\(index)].selector", "Managed", "Declared")
-    }
     return problems
   }
 }

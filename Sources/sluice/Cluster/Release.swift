@@ -106,6 +106,7 @@ struct Release {
   }
 
   private func route(_ plan: Plan, _ routing: Routing, unless isSkipped: Bool) async throws {
+    if plan.provider == .replicas, routing != .released, !isSkipped { return try await returnPins(plan) }
     guard !isSkipped, let provider = try await provider(plan) else { return }
     var live: [JSON] = []
     for object in provider.keys {
@@ -131,6 +132,23 @@ struct Release {
     }
     if plan.editedRoute != nil, routing == .released { return say("the route says again what it said before") }
     say(routing == .released ? "all requests go to the callers' Services" : "all requests go to the stable revision")
+  }
+
+  /// Without a mesh a pin is the route: before the canary's pods go it leads back to the stable ones.
+  private func returnPins(_ plan: Plan) async throws {
+    for service in plan.services {
+      guard let live = try await client.find(.services, session.key(service.name)), live.annotations[Names.pin] != nil,
+        let stable = try await client.find(.services, session.key(service.stableName)),
+        let hash = stable[path: ["spec", "selector", Revisions.hashLabel]]?.string
+      else { continue }
+      let annotations: JSON = [
+        Names.pin: .string(hash), Names.ownWrite: .string("sluice@\(live.resourceVersion)"),
+      ]
+      _ = try await client.patch(
+        .services, live.objectKey,
+        .merge(["metadata": ["annotations": annotations], "spec": ["selector": [Revisions.hashLabel: .string(hash)]]]))
+      say("Service \(service.name) selects the stable revision")
+    }
   }
 
   private func deleteRoute(_ plan: Plan) async throws {

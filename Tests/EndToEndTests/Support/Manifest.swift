@@ -16,6 +16,10 @@ struct Manifest: Sendable {
   var mesh: String?
   /// What the callers do, as annotations of the Service.
   var callers = "{sandbox.sluice.dev/requests-per-second: \"300\"}"
+  /// More members of the reference to the Service.
+  var serviceMore = ""
+  /// Of the Service; a team that gives it to Sluice leaves it out.
+  var selector: String? = "{app: checkout}"
   /// More members of its analysis, a line each.
   var analysis: [String] = []
   /// More members of the Rollout's spec, a line each.
@@ -42,7 +46,7 @@ struct Manifest: Sendable {
       name: checkout
       annotations: \(callers)
     spec:
-      selector: {app: checkout}
+      \(selector.map { "selector: \($0)" } ?? "type: ClusterIP")
       ports: [{name: http, port: 80, targetPort: 8080}]
     """
   }
@@ -71,14 +75,14 @@ struct Manifest: Sendable {
     metadata: {name: checkout}
     spec:
       workloadRef: {apiVersion: apps/v1, kind: Deployment, name: checkout}
-      serviceRefs: [{name: checkout, port: http}]
+      serviceRefs: [{name: checkout, port: http\(serviceMore)}]
       traffic: \(traffic)
       settle: 1s
       scaleDownDelay: 2s
       \(autopilot.map { "autopilot: \($0)" } ?? "steps: [\(steps.joined(separator: ", "))]")
       analysis:
         interval: 1s
-        slos:
+        slos:\(slos.isEmpty ? " []" : "")
     \(slos.map { "    - \($0)" }.joined(separator: "\n"))
     \(analysis.map { "    \($0)" }.joined(separator: "\n"))
     \(more.map { "  \($0)" }.joined(separator: "\n"))

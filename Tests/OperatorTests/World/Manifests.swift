@@ -10,6 +10,11 @@ struct Manifests {
   var traffic = "{istio: {}}"
   /// More members of the Rollout's spec, a line each.
   var more: [String] = []
+  var slo = "{name: errors, errorRate: {max: 1%}}"
+  /// More members of the reference to the Service.
+  var serviceMore = ""
+  /// A team whose Service's selector is Sluice's leaves it out.
+  var selector: String? = "{app: checkout}"
   /// More members of the Deployment's spec, a line each.
   var deploymentMore: [String] = []
 
@@ -21,7 +26,7 @@ struct Manifests {
     kind: Service
     metadata: {name: checkout, namespace: shop}
     spec:
-      selector: {app: checkout}
+      \(selector.map { "selector: \($0)" } ?? "type: ClusterIP")
       ports: [{name: http, port: 80, targetPort: 8080}]
     """
   }
@@ -50,7 +55,7 @@ struct Manifests {
     metadata: {name: checkout, namespace: shop}
     spec:
       workloadRef: {apiVersion: apps/v1, kind: Deployment, name: checkout}
-      serviceRefs: [{name: checkout, port: http}]
+      serviceRefs: [{name: checkout, port: http\(serviceMore)}]
       traffic: \(traffic)
       settle: 1s
       scaleDownDelay: 5s
@@ -58,7 +63,7 @@ struct Manifests {
       analysis:
         interval: 1s
         slos:
-        - {name: errors, errorRate: {max: 1%}}
+        - \(slo)
     \(more.map { "  \($0)" }.joined(separator: "\n"))
     """
   }

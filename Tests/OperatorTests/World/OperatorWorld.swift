@@ -1,3 +1,4 @@
+import CanaryAnalysis
 import Foundation
 import HTTPTransport
 import KubernetesAPI
@@ -38,6 +39,13 @@ final class OperatorWorld {
   /// The stable revision answers nobody: no callee counts, and callers get 503.
   private var stableIsDown = false
   private let behaviours = BreakablePods()
+  private let usages = ModelUsages()
+  /// Requests per second.
+  var rate = 1000.0
+  /// What a later version of the server makes of objects that it reads.
+  var defaulting: ((ResourceType, JSON) -> JSON)?
+  /// What each pod of an image uses of any resource, by the image's tag; looked at before the controllers work.
+  var use: ((OperatorWorld) -> [String: Double])?
   /// A check has said that it judged the canary alone.
   private(set) var sawAlone = false
   private(set) var problems: [String] = []
@@ -48,7 +56,7 @@ final class OperatorWorld {
     let time = time
     server = APIServer(clock: SandboxClock(now: { time.now }, sleep: { _ in throw CancellationError() }))
     cluster = InProcessAccess(server)
-    controllers = .builtIn(cluster: cluster, behaviour: behaviours)
+    controllers = .builtIn(cluster: cluster, behaviour: behaviours, usages: usages)
     try MeshDefinitions.install(in: cluster)
     let log = breachLog
     let breaches = Breaches(cluster: cluster)
@@ -104,6 +112,7 @@ final class OperatorWorld {
 
   /// One look of the operator at the Rollout, with all that follows from it at once.
   func turn() async {
+    usages.set((use?(self) ?? [:]).map { (Manifests.image($0.key), $0.value) })
     controllers.runDue()
     for _ in 0..<40 {
       refresh()
@@ -167,7 +176,7 @@ final class OperatorWorld {
     let version = String(server.store.state.resourceVersion)
     for (type, cache) in caches {
       let objects = cluster.list(type, namespace: nil).map { object in
-        var object = object.typed(type)
+        var object = (defaulting?(type, object) ?? object).typed(type)
         if !Watches.keepsManagedFields(type) { object[path: ["metadata", "managedFields"]] = nil }
         for member in Watches.drops(type) { object[member] = nil }
         return (
@@ -206,6 +215,25 @@ final class OperatorWorld {
       let checks = reconciler.board.latest(rollout, run: name)?.checks ?? []
       sawAlone = sawAlone || checks.contains { $0.verdict == .pass && $0.message.contains("judged alone") }
     }
+    answerQueries()
+  }
+
+  /// Teams' own queries give the part of the pods' requests that fail.
+  private func answerQueries() {
+    let due = reconciler.board.takeDueQueries(uptime: reconciler.client.time.uptime, now: time.now)
+    for (rollout, run, round) in due {
+      let sets = runs.last.map { run in
+        [
+          Track.stable: run[path: ["spec", "stable", "replicaSet"]]?.string ?? "",
+          .canary: run[path: ["status", "canary", "replicaSet"]]?.string ?? "",
+        ]
+      }
+      let values = round.texts.keys.map { question -> (QueryQuestion, Measured<Double>) in
+        (question, .value(failing.contains(image(ofSet: sets?[question.track] ?? "") ?? "") ? 0.5 : 0))
+      }
+      _ = reconciler.board.record(
+        Dictionary(uniqueKeysWithValues: values), of: round, run: run, for: rollout)
+    }
   }
 
   private func series(
@@ -221,7 +249,7 @@ final class OperatorWorld {
       labels["pod"] = "\(set)-aaaaa"
     }
     let isBad = failing.contains(image(ofSet: set) ?? "") || (stableIsDown && track == .stable)
-    var requests = share * 1000
+    var requests = share * rate
     if question.view == .callee, track == .canary { requests += bypass }
     let parts: [(String, String, Double)] =
       switch question.kind {
@@ -240,7 +268,9 @@ final class OperatorWorld {
 
   func create(_ yaml: String) throws {
     for document in try JSON.documents(yaml: yaml) {
-      let type = try #require(cluster.type(apiVersion: document.json.apiVersion, kind: document.json.kind))
+      var type = try #require(cluster.type(apiVersion: document.json.apiVersion, kind: document.json.kind))
+      // Of kinds with several versions the manifest's.
+      type.version = String(document.json.apiVersion.split(separator: "/").last ?? "v1")
       try send("POST", type.path(namespace: document.json.namespace), document.json)
       controllers.runDue()
     }
@@ -272,6 +302,9 @@ final class OperatorWorld {
     if !containers.isEmpty { containers[0]["image"] = .string(Manifests.image(tag)) }
     try patch(.deployments, ["spec": ["template": ["spec": ["containers": .array(containers)]]]], by: manager)
   }
+
+  /// An image's pods never become ready.
+  func breakDown(_ tag: String) { behaviours.breakDown(Manifests.image(tag)) }
 
   /// The stable image's pods stop being ready, for good.
   func breakStable(_ tag: String) throws {
@@ -367,6 +400,17 @@ final class OperatorWorld {
 
   /// Whether callers have pods right now.
   var breach: String? { Breaches(cluster: cluster).now() }
+}
+
+final class ModelUsages: PodUsages {
+  private let byImage = Mutex<[String: Double]>([:])
+
+  func set(_ usages: [(String, Double)]) { byImage.withLock { $0 = Dictionary(usages) { $1 } } }
+
+  func usage(of pod: JSON, resource: String) -> Double? {
+    let image = pod[path: ["spec", "containers"]]?[0]?["image"]?.string ?? ""
+    return byImage.withLock { $0[image] }
+  }
 }
 
 final class BreakablePods: PodBehaviours {

@@ -23,6 +23,8 @@ final class FakeCluster: ClusterAccess {
 
   let types: [ResourceType] = [
     .configMaps, .deployments, .endpointSlices, .events, .namespaces, .pods, .replicaSets, serviceAccounts, .services,
+    .autoscalers,
+    .budgets,
   ]
 
   init(now: Date = FakeCluster.start) {

@@ -6,11 +6,17 @@ import Testing
 
 /// A fake cluster with all built-in controllers and a clock that only tests move.
 struct World {
-  let cluster = FakeCluster()
+  let cluster: FakeCluster
   let manager: ControllerManager
 
   init(_ behaviour: any PodBehaviours = ImageBehaviours()) {
-    manager = .builtIn(cluster: cluster, behaviour: behaviour)
+    let cluster = FakeCluster()
+    self.init(cluster: cluster, manager: .builtIn(cluster: cluster, behaviour: behaviour))
+  }
+
+  init(cluster: FakeCluster, manager: ControllerManager) {
+    self.cluster = cluster
+    self.manager = manager
   }
 
   init(images: [String: PodBehaviour]) {

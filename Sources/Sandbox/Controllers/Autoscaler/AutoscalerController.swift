@@ -14,11 +14,13 @@ final class AutoscalerController: BuiltInController {
   init(usages: any PodUsages = AnnotatedUsages()) { self.usages = usages }
 
   func due(after change: ObjectChange, in cluster: any ClusterAccess) -> [TypedKey] {
-    guard change.type == .autoscalers else { return [] }
-    // A new one waits for its period too, as after its controller has queued it.
-    if change.new == nil { recommendations.withLock { $0[change.reference.key] = nil } }
-    let isNew = change.old?["spec"] != change.new?["spec"]
-    return isNew ? [change.reference] : []
+    // Changes may come in the older version.
+    guard change.type.group == ResourceType.autoscalers.group, change.type.kind == ResourceType.autoscalers.kind else {
+      return []
+    }
+    let key = change.reference.key
+    if change.new == nil { recommendations.withLock { $0[key] = nil } }
+    return change.old?["spec"] == change.new?["spec"] ? [] : [TypedKey(type: .autoscalers, key: key)]
   }
 
   func sync(_ object: TypedKey, in cluster: any ClusterAccess) throws(Status) -> Duration? {

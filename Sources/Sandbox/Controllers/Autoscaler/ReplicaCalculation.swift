@@ -54,20 +54,21 @@ struct ReplicaCalculation {
     return turns ? current : replicas
   }
 
-  /// What the pods use, divided by what they should.
+  /// What the pods use, divided by what they should: in whole thousandths and percents, as the controller calculates.
   func ratio(_ pods: [Pod]) -> Double? {
-    let usage = pods.compactMap(\.usage).reduce(0, +)
+    let usage = pods.compactMap(\.usage).map(Self.thousandths).reduce(0, +)
     switch target {
     case .utilization(let percent):
-      let requests = pods.map(\.request).reduce(0, +)
+      let requests = pods.map { Self.thousandths($0.request) }.reduce(0, +)
       guard requests > 0, percent > 0 else { return nil }
-      // The controller compares whole percents.
-      return (usage * 100 / requests).rounded(.down) / Double(percent)
+      return Double(usage * 100 / requests) / Double(percent)
     case .averageValue(let value):
-      guard value > 0, !pods.isEmpty else { return nil }
-      return usage / Double(pods.count) / value
+      guard Self.thousandths(value) > 0, !pods.isEmpty else { return nil }
+      return Double(usage / pods.count) / Double(Self.thousandths(value))
     }
   }
+
+  private static func thousandths(_ amount: Double) -> Int { Int((amount * 1000).rounded()) }
 
   private func isWithin(_ ratio: Double) -> Bool { abs(1 - ratio) <= Self.tolerance }
 
