@@ -11,7 +11,7 @@ struct UpgradeTests {
   private func defaulting(_ type: ResourceType, _ object: JSON) -> JSON {
     guard type == .deployments || type == .replicaSets else { return object }
     var object = object
-    object[path: ["spec", "template", "spec", "newInThisVersion"]] = "Default"
+    object[path: ["spec", "template", "spec", "shareProcessNamespace"]] = false
     return object
   }
 

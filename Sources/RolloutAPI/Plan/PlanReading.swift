@@ -31,7 +31,9 @@ extension Plan {
     let analysis = reader.analysis(spec.analysis ?? AnalysisSpec(), templates)
     reader.checksExist(steps, autopilot, bake, analysis)
     reader.metricsExist(provider, analysis)
-    if spec.traffic.replicas != nil, provider == .replicas { reader.divides(steps, services, analysis) }
+    if spec.traffic.replicas != nil, provider == .replicas, autopilot == nil {
+      reader.divides(steps, services, analysis)
+    }
     let settle = reader.duration(spec.settle, or: Defaults.settle, "spec.settle", in: .zero ... .seconds(600))
     let delay = reader.duration(
       spec.scaleDownDelay, or: Defaults.scaleDownDelay, "spec.scaleDownDelay", in: .zero ... .seconds(86_400))

@@ -48,7 +48,13 @@ extension PlanReader {
       switch slo.objective {
       case .errorRate: member = "errorRate"
       case .latency: member = "latency"
-      case .query: continue
+      case .query(let query):
+        if query.ratio != nil || query.difference != nil, query.expression.growsWithTraffic {
+          report(
+            "spec.analysis.slos[\(index)].query", found: "a sum that grows with the traffic of each revision",
+            wanted: "a value per request, since without a mesh nothing tells how many each revision gets")
+        }
+        continue
       }
       report(
         "spec.analysis.slos[\(index)].\(member)", found: "a check of a mesh's metrics with spec.traffic.replicas",
