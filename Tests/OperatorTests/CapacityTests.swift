@@ -194,7 +194,7 @@ struct CapacityTests {
     #expect(needs.charge("services") == nil)
   }
 
-  @Test("defaults of a LimitRange and containers that webhooks add are charged too")
+  @Test("defaults of a LimitRange are charged too, and what must be named and is not is told")
   func defaults() {
     let bare: JSON = ["spec": ["containers": [["name": "app"]]]]
     #expect(PodNeeds(of: bare, ranges: []).charge("requests.cpu") == .unnamed)
@@ -203,16 +203,6 @@ struct CapacityTests {
     ]
     #expect(PodNeeds(of: bare, ranges: [range]).charge("requests.cpu") == .amount(0.2))
     #expect(PodNeeds(of: bare, ranges: [range]).charge("limits.cpu") == .amount(1))
-    let pod: JSON = [
-      "spec": [
-        "containers": [
-          ["name": "app", "resources": ["requests": ["cpu": "200m"]]],
-          ["name": "istio-proxy", "resources": ["requests": ["cpu": "100m"]]],
-        ]
-      ]
-    ]
-    #expect(
-      PodNeeds(of: bare, ranges: [range], sibling: (pod, bare)).charge("requests.cpu") == .amount(0.3))
   }
 
   @Test("the scarcest resource of a quota decides; scopes say whether a quota counts such pods")
@@ -235,7 +225,7 @@ struct CapacityTests {
         ["scopeSelector": ["matchExpressions": [["scopeName": "PriorityClass", "operator": "In", "values": ["high"]]]]]),
     ]
     let cluster = ScriptedCluster(quotas.map { (.resourceQuotas, $0) })
-    let rooms = CapacityObserver(snapshot: cluster, deployment: object).rooms(stable: nil)
+    let rooms = CapacityObserver(snapshot: cluster, deployment: object).rooms
     #expect(
       rooms == [
         QuotaRoom(quota: "compute", pods: 0, detail: "requests.cpu: 300m of 4 left, a pod counts for 500m")

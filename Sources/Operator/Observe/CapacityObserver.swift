@@ -43,23 +43,11 @@ struct CapacityObserver {
 
   // MARK: - Quotas
 
-  /// - Parameter stable: the name of the stable revision's set.
-  func rooms(stable: String?) -> [QuotaRoom] {
+  var rooms: [QuotaRoom] {
     let quotas = snapshot.objects(.resourceQuotas, namespace: deployment.namespace)
     guard !quotas.isEmpty else { return [] }
-    let needs = PodNeeds(
-      of: template, ranges: snapshot.objects(.limitRanges, namespace: deployment.namespace), sibling: sibling(stable))
+    let needs = PodNeeds(of: template, ranges: snapshot.objects(.limitRanges, namespace: deployment.namespace))
     return quotas.filter { covers($0, needs) }.compactMap { room(in: $0, needs) }
-  }
-
-  private func sibling(_ name: String?) -> (pod: JSON, template: JSON)? {
-    guard let name, let set = snapshot.object(.replicaSets, ObjectKey(namespace: deployment.namespace, name: name)),
-      let template = set[path: ["spec", "template"]]
-    else { return nil }
-    let pod = snapshot.objects(.pods, namespace: deployment.namespace).first { pod in
-      pod[path: ["metadata", "ownerReferences"]]?.array?.contains { $0["uid"]?.string == set.uid } ?? false
-    }
-    return pod.map { ($0, template) }
   }
 
   /// The scarcest of a quota's resources; `nil` where it counts nothing of such pods.

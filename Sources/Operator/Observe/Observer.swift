@@ -45,7 +45,7 @@ struct Observer {
     let capacity = CapacityObserver(snapshot: snapshot, deployment: deployment)
     seen.deployment?.replicasWriter = capacity.replicasWriter
     seen.autoscaler = capacity.autoscaler
-    seen.rooms = capacity.rooms(stable: run.spec.stable.replicaSet)
+    seen.rooms = capacity.rooms
     seen.exhaustedBudgets = capacity.exhaustedBudgets
   }
 

@@ -7,12 +7,10 @@ struct PodNeeds: Equatable {
   var requests: [String: Decimal] = [:]
   var limits: [String: Decimal] = [:]
 
-  /// - Parameters:
-  ///   - template: of the Deployment.
-  ///   - ranges: the LimitRanges of the namespace, whose defaults a pod is given when it is made.
-  ///   - sibling: a pod of the stable revision, with its own template: containers that webhooks added to it will be in
-  ///     the canary's pods too.
-  init(of template: JSON, ranges: [JSON], sibling: (pod: JSON, template: JSON)? = nil) {
+  /// Containers that webhooks add to pods are not in a template, and so not counted: where they make the difference, the
+  /// quota's refusal tells.
+  /// - Parameter ranges: the LimitRanges of the namespace, whose defaults a pod is given when it is made.
+  init(of template: JSON, ranges: [JSON]) {
     let spec = template["spec"] ?? .emptyObject
     let defaults = ranges.flatMap { $0[path: ["spec", "limits"]]?.array ?? [] }.filter { $0["type"] == "Container" }
     func amounts(_ container: JSON, _ field: String) -> [String: Decimal] {
@@ -27,11 +25,10 @@ struct PodNeeds: Equatable {
       }
       return all.merging(limits) { $1 }.merging(own) { $1 }
     }
-    let added = sibling.map { Self.added(to: $0.pod, by: $0.template) } ?? []
     for field in ["requests", "limits"] {
       var running: [String: Decimal] = [:]
       var starting: [String: Decimal] = [:]
-      for container in (spec["containers"]?.array ?? []) + added {
+      for container in spec["containers"]?.array ?? [] {
         running.merge(amounts(container, field)) { $0 + $1 }
       }
       for container in spec["initContainers"]?.array ?? [] {
@@ -49,17 +46,6 @@ struct PodNeeds: Equatable {
       }
       if field == "requests" { requests = all } else { limits = all }
     }
-  }
-
-  private static func added(to pod: JSON, by template: JSON) -> [JSON] {
-    let known = Set(["containers", "initContainers"].flatMap { names(template, $0) })
-    let containers = pod[path: ["spec", "containers"]]?.array ?? []
-    let sidecars = (pod[path: ["spec", "initContainers"]]?.array ?? []).filter { $0["restartPolicy"] == "Always" }
-    return (containers + sidecars).filter { !known.contains($0["name"]?.string ?? "") }
-  }
-
-  private static func names(_ template: JSON, _ field: String) -> [String] {
-    (template[path: ["spec", field]]?.array ?? []).compactMap { $0["name"]?.string }
   }
 
   /// The amount that a quota's resource counts: `pods`, `requests.cpu`, `limits.memory` …; `nil` where it counts
