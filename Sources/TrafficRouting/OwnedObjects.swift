@@ -7,7 +7,7 @@ extension TrafficProvider {
     var found: [JSON] = []
     for wanted in objects(for: .released) {
       guard let object = live.first(where: { $0.isSame(as: wanted) }) else { return .missing(wanted.key) }
-      guard owned || object.labels[RoutingNames.rollout] == plan.name else { return .foreign(wanted.key) }
+      guard owned || object.labels[RoutingNames.rollout] == plan.name else { return strange(object) }
       found.append(object)
     }
     guard let first = found.first,

@@ -88,6 +88,16 @@ public protocol TrafficProvider: Sendable {
   /// person's.
   func objects(for routing: Routing) -> [RoutingObject]
 
+  /// The name of a person's object that Sluice takes over; `nil` where it does not.
+  var adopted: String? { get }
+
+  /// Why a person's object cannot be taken over: what it says and the plan does not.
+  func losses(adopting object: JSON) -> [String]
+
+  /// Why no request reaches this routing, where that can be told beforehand, and what to do.
+  /// - Parameter existing: all routing objects of the cluster, or as many as the operator may see.
+  func unreached(existing: [JSON]) -> String?
+
   /// Where the routing lies, whoever owns the objects.
   var keys: [RoutingKey] { get }
 
@@ -149,6 +159,19 @@ extension TrafficProvider {
 
   public func observe(_ live: [JSON]) -> ObservedRouting { observe(live, owned: false) }
 
+  public var adopted: String? { nil }
+
+  public func losses(adopting object: JSON) -> [String] { [] }
+
+  public func unreached(existing: [JSON]) -> String? { nil }
+
+  /// What an object is that has the name of one of Sluice's, and is not known to be that.
+  func strange(_ object: JSON) -> ObservedRouting {
+    guard object.name == adopted, Adoption.isPersons(object) else { return .foreign(object.objectKey) }
+    let losses = losses(adopting: object)
+    return losses.isEmpty ? .missing(object.objectKey) : .unusable(losses.joined(separator: "; "))
+  }
+
   public var keys: [RoutingKey] { objects(for: .released).map { RoutingKey(type: $0.type, key: $0.key) } }
 
   public func place(in live: [JSON]) -> RoutingPlace? {
@@ -167,10 +190,33 @@ extension TrafficProvider {
   ) throws(RoutingRefusal) -> [RoutingWrite] {
     var writes: [RoutingWrite] = []
     for wanted in objects(for: routing) {
-      let write = try wanted.write(over: live.first { $0.isSame(as: wanted) }, owned: owned)
+      let object = live.first { $0.isSame(as: wanted) }
+      var write = try adoption(wanted, over: object, routing, owned: owned)
+      if write == nil, !(routing == .released && isReturned(object, wanted)) {
+        write = try wanted.write(over: object, owned: owned)
+      }
       if let write { writes.append(write.by(place)) }
     }
     return writes
+  }
+}
+
+extension TrafficProvider {
+  /// Whether an object that was to be taken over is a person's: given back, or never taken.
+  private func isReturned(_ live: JSON?, _ wanted: RoutingObject) -> Bool {
+    wanted.key.name == adopted && live.map(Adoption.isPersons) ?? false
+  }
+
+  /// The write that takes a person's object over, or gives it back; `nil` where it is neither.
+  private func adoption(
+    _ wanted: RoutingObject, over live: JSON?, _ routing: Routing, owned: Bool
+  ) throws(RoutingRefusal) -> RoutingWrite? {
+    guard let live, wanted.key.name == adopted else { return nil }
+    if routing == .released { return Adoption.giveBack(live, wanted.type) }
+    guard Adoption.isPersons(live) else { return nil }
+    let losses = owned ? [] : losses(adopting: live)
+    if !losses.isEmpty { throw RoutingRefusal(losses) }
+    return try Adoption.takeOver(live, as: wanted)
   }
 }
 

@@ -17,7 +17,9 @@ struct Sluice: AsyncParsableCommand {
         subcommands: [
           GetCommand.self, StatusCommand.self, HistoryCommand.self, ExplainCommand.self, DoctorCommand.self,
         ]),
-      CommandGroup(name: "Try", subcommands: [LintCommand.self, SimulateCommand.self, BacktestCommand.self]),
+      CommandGroup(
+        name: "Try",
+        subcommands: [LintCommand.self, ImportCommand.self, SimulateCommand.self, BacktestCommand.self]),
       CommandGroup(
         name: "Decide",
         subcommands: [

@@ -102,6 +102,44 @@ struct RealTraffic {
     }
   }
 
+  @Test("no request fails where a team's own route is weighed in place, then taken over, weighed again and given back")
+  func ownRoute() async throws {
+    let route = """
+      apiVersion: networking.istio.io/v1
+      kind: VirtualService
+      metadata: {name: shop, labels: {team: shop}}
+      spec: {hosts: [checkout], http: [{name: all, route: [{destination: {host: checkout}}]}]}
+      """
+    var inPlace = Self.manifest(["{weight: 20, pause: {}}"])
+    inPlace.traffic = "{istio: {route: {name: shop, rule: all}}}"
+    inPlace.companions = [route]
+    try await Shop.open("own-route", inPlace) { shop in
+      let git = try await shop.get(Shop.virtualServices, "shop")
+      let load = try Load(shop)
+      try await shop.setImage("v2")
+      try await shop.status(5, exitOnPause: true)
+      try await expectWeight(20, load, shop)
+      try await shop.decide("promote", "checkout")
+      try await shop.status(0)
+      #expect(try await shop.get(Shop.virtualServices, "shop")["spec"] == git["spec"])
+
+      var adopting = inPlace
+      adopting.tag = "v2"
+      adopting.traffic = "{istio: {adopt: {name: shop}}}"
+      try await shop.apply(adopting.rollout)
+      try await shop.until("the route to be taken over", Shop.virtualServices) {
+        $0.name == "shop" && $0.labels["sluice.dev/rollout"] == "checkout"
+      }
+      try await shop.setImage("v3")
+      try await shop.status(5, exitOnPause: true)
+      try await expectWeight(20, load, shop, canary: "v3")
+      try await shop.kubectl("delete", "rollouts.sluice.dev", "checkout")
+      let back = try await shop.get(Shop.virtualServices, "shop")
+      #expect(back["spec"] == git["spec"] && back.labels == ["team": "shop"])
+      try await expectNoFailure(load, shop)
+    }
+  }
+
   // MARK: What was counted
 
   /// The canary's share of the requests through the mesh is its weight, within four standard deviations, and nobody

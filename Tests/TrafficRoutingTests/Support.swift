@@ -6,7 +6,8 @@ import Testing
 
 /// The plan of the Rollout `checkout` in the namespace `shop`.
 func plan(
-  istio: JSON = .emptyObject, policy: JSON = .emptyObject, services: JSON = [["name": "checkout", "port": "http"]]
+  istio: JSON = .emptyObject, policy: JSON = .emptyObject, services: JSON = [["name": "checkout", "port": "http"]],
+  steps: JSON? = nil
 ) throws -> Plan {
   var traffic = policy
   traffic["istio"] = istio
@@ -14,7 +15,7 @@ func plan(
     "apiVersion": "sluice.dev/v1alpha1", "kind": "Rollout", "metadata": ["name": "checkout", "namespace": "shop"],
     "spec": [
       "workloadRef": ["name": "checkout"], "serviceRefs": services, "traffic": traffic,
-      "steps": [["weight": 10, "analyze": ["for": "1m"]]],
+      "steps": steps ?? [["weight": 10, "analyze": ["for": "1m"]]],
       "analysis": ["slos": [["name": "errors", "errorRate": ["max": "1%"]]]],
     ],
   ]
@@ -31,9 +32,9 @@ func service(_ name: String, _ ports: [(String, Int)] = [("http", 80)]) -> JSON 
 
 func provider(
   istio: JSON = .emptyObject, policy: JSON = .emptyObject, services: JSON = [["name": "checkout", "port": "http"]],
-  live: [JSON] = [service("checkout")], gatewayNamespaces: Set<String> = []
+  live: [JSON] = [service("checkout")], gatewayNamespaces: Set<String> = [], steps: JSON? = nil
 ) throws -> IstioProvider {
-  let plan = try plan(istio: istio, policy: policy, services: services)
+  let plan = try plan(istio: istio, policy: policy, services: services, steps: steps)
   return try IstioProvider(
     plan: plan, services: RoutedService.resolve(plan, live: live), revision: "6f7c9",
     gatewayNamespaces: gatewayNamespaces)

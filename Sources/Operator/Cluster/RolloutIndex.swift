@@ -33,7 +33,8 @@ final class RolloutIndex: Sendable {
     case .resourceQuotas, .limitRanges, .podDisruptionBudgets, .horizontalPodAutoscalers:
       return rollouts(namespace) { $0[path: ["status", "currentRun"]] != nil }
     case _ where RoutingKinds.every.routes.contains(type):
-      return labelled(object) + stalled(besides: nil) + rollouts(namespace) { self.names($0, route: object.name, type) }
+      let named = rollouts(namespace) { self.names($0, route: object.name, type) }
+      return labelled(object) + stalled(besides: nil) + named + delegates(of: object)
     case _ where RoutingKinds.every.policies.contains(type): return labelled(object) + rollouts(namespace) { _ in true }
     case _ where RoutingKinds.every.surroundings.contains(type):
       return rollouts(nil) { RoutingKinds.wanted(by: $0[path: ["spec", "traffic"]]).contains(type) }
@@ -55,10 +56,24 @@ final class RolloutIndex: Sendable {
     rollout[path: ["spec", "serviceRefs"]]?.array?.compactMap { $0["name"]?.string } ?? []
   }
 
-  /// Whether a Rollout edits a person's object of that kind and name.
+  /// The Rollouts to whose VirtualServices one delegates.
+  private func delegates(of object: JSON) -> [ObjectKey] {
+    (object[path: ["spec", "http"]]?.array ?? []).compactMap { $0["delegate"] }.flatMap { reference in
+      let (namespace, name) = (reference["namespace"]?.string ?? object.namespace, reference["name"]?.string ?? "")
+      return rollouts(namespace) { rollout in
+        guard let istio = rollout[path: ["spec", "traffic", "istio"]], istio["delegate"]?.bool == true else {
+          return false
+        }
+        return name == istio[path: ["adopt", "name"]]?.string ?? rollout.name
+      }
+    }
+  }
+
+  /// Whether a Rollout edits or takes over a person's object of that kind and name.
   private func names(_ rollout: JSON, route name: String, _ type: ResourceType) -> Bool {
     RoutingKinds.byMember.contains { member, kinds in
-      kinds.routes.contains(type) && rollout[path: ["spec", "traffic", member, "route", "name"]]?.string == name
+      kinds.routes.contains(type)
+        && ["route", "adopt"].contains { rollout[path: ["spec", "traffic", member, $0, "name"]]?.string == name }
     }
   }
 

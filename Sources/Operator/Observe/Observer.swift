@@ -119,6 +119,7 @@ struct Observer {
     seen.measuresShare = provider.measuresShare
     let problems = provider.problems
     if !problems.isEmpty { seen.refusal = seen.refusal ?? problems.joined(separator: "; ") }
+    seen.unreached = provider.unreached(existing: provider.kinds.routes.flatMap(snapshot.all))
     let policies = snapshot.objects(provider.kinds.policies, namespace: plan.namespace)
     do throws(RoutingRefusal) {
       let wanted = try provider.policies(existing: policies)

@@ -7,9 +7,7 @@ extension Plan {
       problems.append(PlanProblem(field: field, found: found, wanted: "\(wanted), which is what this version serves"))
     }
     switch provider {
-    case .istio(let istio):
-      if istio.delegate { refuse("spec.traffic.istio.delegate", "true", "no such field") }
-      if istio.adopt != nil { refuse("spec.traffic.istio.adopt", "a VirtualService", "no such field") }
+    case .istio: break
     case .gatewayAPI(let gateway):
       if gateway.route != nil {
         refuse("spec.traffic.gatewayAPI.route", "an HTTPRoute of your own", "a route that Sluice owns")

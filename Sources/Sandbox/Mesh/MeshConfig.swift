@@ -46,7 +46,7 @@ struct MeshConfig: Sendable {
     self.linkerd = linkerd
     // Where two name the same host, proxies take the oldest, as istiod sorts them.
     let obeyed = virtualServices.filter { !linkerd.contains($0.namespace) }
-    hosts = obeyed.sorted { Self.age($0) < Self.age($1) }.map { object in
+    hosts = VirtualServiceDelegates.resolved(obeyed).sorted { Self.age($0) < Self.age($1) }.map { object in
       let names = object[path: ["spec", "hosts"]]?.array?.compactMap(\.string) ?? []
       let gateways = object[path: ["spec", "gateways"]]?.array?.compactMap(\.string) ?? ["mesh"]
       return Host(

@@ -33,8 +33,8 @@ extension IstioProvider {
   }
 
   private func isOwn(_ other: JSON) -> Bool {
-    other.namespace == plan.namespace && other.labels[RoutingNames.rollout] == plan.name
-      && services.contains { objectName($0) == other.name }
+    other.namespace == plan.namespace && owned.contains { $0.name == other.name }
+      && (other.labels[RoutingNames.rollout] == plan.name || other.name == istio.adopt)
   }
 
   func isVisible(_ other: JSON) -> Bool {
@@ -51,7 +51,7 @@ extension IstioProvider {
     return hosts.map { fullHost($0, namespace: object.namespace) }
   }
 
-  private func fullGateway(_ gateway: String, namespace: String) -> String {
+  func fullGateway(_ gateway: String, namespace: String) -> String {
     gateway == "mesh" || gateway.contains("/") ? gateway : "\(namespace)/\(gateway)"
   }
 

@@ -87,9 +87,7 @@ public struct IstioProvider: TrafficProvider {
   }
 
   public func objects(for routing: Routing) -> [RoutingObject] {
-    services.enumerated().map { index, service in
-      RoutingObject(type: .virtualServices, object: virtualService(service, isFirst: index == 0, routing: routing))
-    }
+    owned.map { RoutingObject(type: .virtualServices, object: virtualService($0, routing: routing)) }
   }
 
   public func policies(existing: [JSON]) throws(RoutingRefusal) -> [RoutingObject] {
@@ -99,9 +97,34 @@ public struct IstioProvider: TrafficProvider {
 
   // MARK: Names
 
-  /// The name of a Service's VirtualService: the Rollout's own for the first.
+  /// The name of a Service's VirtualService: the Rollout's own for the first, or that of the one that it takes over.
   func objectName(_ service: RoutedService) -> String {
-    service.name == services.first?.name ? plan.name : "\(plan.name)-\(service.name)"
+    service.name == services.first?.name ? istio.adopt ?? plan.name : "\(plan.name)-\(service.name)"
+  }
+
+  public var adopted: String? { istio.adopt }
+
+  /// One VirtualService.
+  struct Owned {
+    var name: String
+    var service: RoutedService
+    /// Whether it has the plan's hosts and gateways, or is the one that is delegated to.
+    var isOutside: Bool
+    var isMesh: Bool
+  }
+
+  var owned: [Owned] {
+    var owned = services.enumerated().map { index, service in
+      Owned(
+        name: objectName(service), service: service,
+        isOutside: index == 0 && (!istio.hosts.isEmpty || istio.delegate),
+        isMesh: index > 0 || (istio.mesh && !istio.delegate))
+    }
+    // One that is delegated to has no hosts, so callers in the mesh need another.
+    if istio.delegate, istio.mesh, let first = services.first {
+      owned.insert(Owned(name: "\(plan.name)-\(first.name)", service: first, isOutside: false, isMesh: true), at: 1)
+    }
+    return owned
   }
 
   func host(_ service: String) -> String { "\(service).\(plan.namespace).svc.\(clusterDomain)" }
@@ -114,23 +137,29 @@ public struct IstioProvider: TrafficProvider {
 
   // MARK: Rendering
 
-  private func virtualService(_ service: RoutedService, isFirst: Bool, routing: Routing) -> JSON {
-    var hosts = isFirst ? istio.hosts : []
-    var gateways = isFirst ? istio.gateways : []
-    if istio.mesh || !isFirst {
-      hosts.append(host(service.name))
+  private func virtualService(_ owned: Owned, routing: Routing) -> JSON {
+    var hosts = owned.isOutside ? istio.hosts : []
+    var gateways = owned.isOutside ? istio.gateways : []
+    if owned.isMesh {
+      hosts.append(host(owned.service.name))
       gateways.append("mesh")
     }
+    var spec: JSON = [
+      "http": .array(entrances(owned).flatMap { rules($0, of: owned.service, routing: routing) })
+    ]
+    if !hosts.isEmpty {
+      spec["hosts"] = .array(hosts.map(JSON.string))
+      spec["gateways"] = .array(gateways.map(JSON.string))
+    }
+    // What a tool says of an object that was its own stays.
+    let labels: JSON = owned.name == istio.adopt ? [RoutingNames.rollout: .string(plan.name)] : labels
     return [
       "apiVersion": .string(ResourceType.virtualServices.apiVersion), "kind": "VirtualService",
       "metadata": [
-        "name": .string(objectName(service)), "namespace": .string(plan.namespace), "labels": labels,
+        "name": .string(owned.name), "namespace": .string(plan.namespace), "labels": labels,
         "annotations": [RoutingNames.target: .string(RoutingRecord.text(routing))],
       ],
-      "spec": [
-        "hosts": .array(hosts.map(JSON.string)), "gateways": .array(gateways.map(JSON.string)),
-        "http": .array(entrances(service, isFirst: isFirst).flatMap { rules($0, of: service, routing: routing) }),
-      ],
+      "spec": spec,
     ]
   }
 
@@ -148,14 +177,12 @@ public struct IstioProvider: TrafficProvider {
     var isRouted = true
   }
 
-  private var entrances: [Entrance] {
-    services.enumerated().flatMap { entrances($1, isFirst: $0 == 0) }
-  }
+  private var entrances: [Entrance] { owned.flatMap { entrances($0) } }
 
-  private func entrances(_ service: RoutedService, isFirst: Bool) -> [Entrance] {
+  private func entrances(_ owned: Owned) -> [Entrance] {
+    let service = owned.service
     guard let first = service.ports.first else { return [] }
-    let isOutside = isFirst && !istio.hosts.isEmpty
-    let isMesh = istio.mesh || !isFirst
+    let (isOutside, isMesh) = (owned.isOutside, owned.isMesh)
     let hasOnePort = service.ports.count + service.otherPorts.count == 1
     if hasOnePort, isOutside != isMesh || istio.matches.isEmpty {
       return [Entrance(name: "", matches: isOutside ? istio.matches : [], port: first)]
