@@ -14,7 +14,7 @@ extension EndToEnd {
 
   private static let blueGreen = Manifest(
     steps: ["{name: green, scale: 100%, pause: {duration: 2s}}", "{name: switch, weight: 100, pause: {}}"], slos: [],
-    serviceMore: ", selector: Managed", selector: nil, traffic: "{replicas: {}}")
+    traffic: "{replicas: {}}", serviceMore: ", selector: Managed", selector: nil)
 
   @Test("without a mesh a good image gets pods by its weight, and then all of them, without a pod started twice")
   func podsPromote() async throws {

@@ -12,15 +12,14 @@ struct PodDivisionTests {
 
   private static func byPods(_ replicas: Int = 4) -> Manifests {
     Manifests(
-      replicas: replicas, traffic: "{replicas: {}}",
-      steps: ["{weight: 20, analyze: {for: 3s}}", "{weight: 50, analyze: {for: 3s}}"], slo: query)
+      replicas: replicas, steps: ["{weight: 20, analyze: {for: 3s}}", "{weight: 50, analyze: {for: 3s}}"],
+      traffic: "{replicas: {}}", slo: query)
   }
 
   private static func blueGreen(managed: Bool) -> Manifests {
     Manifests(
-      traffic: "{replicas: {}}",
       steps: ["{name: green, scale: 100%, pause: {duration: 3s}}", "{name: switch, weight: 100, analyze: {for: 3s}}"],
-      slo: query, serviceMore: managed ? ", selector: Managed" : "",
+      traffic: "{replicas: {}}", slo: query, serviceMore: managed ? ", selector: Managed" : "",
       selector: managed ? nil : "{app: checkout}")
   }
 
