@@ -36,7 +36,7 @@ struct Program: Sendable {
 
     let ended = Ended()
     process.terminationHandler = { ended.set($0.terminationStatus) }
-    try process.run()
+    try process.runAndClose()
     let identifier = process.processIdentifier
     let end = ContinuousClock.now + deadline
     while ended.code == nil {
@@ -81,6 +81,17 @@ struct Program: Sendable {
   }
 }
 
+extension Process {
+  /// Starts the program, and leaves its files to it alone: thousands are called, and Foundation reads beyond its list of
+  /// open files once that has over a thousand entries.
+  fileprivate func runAndClose() throws {
+    try run()
+    for file in [standardInput, standardOutput, standardError] {
+      if let file = file as? FileHandle, file !== FileHandle.nullDevice { try? file.close() }
+    }
+  }
+}
+
 /// A program that runs beside the tests and writes to a log file. It dies with the tests, however they end.
 final class Daemon: Sendable {
   let name: String
@@ -109,7 +120,7 @@ final class Daemon: Sendable {
         }
       }
     }
-    try process.run()
+    try process.runAndClose()
     Leash.shared.add(process.processIdentifier)
     self.process = Mutex(process)
   }

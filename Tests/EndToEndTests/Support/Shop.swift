@@ -149,10 +149,11 @@ struct Shop: Sendable {
 
   /// The weights of the canary that were routed, without repetitions.
   var weights: [Int] {
-    history().filter { [Self.virtualServices, Self.httpRoutes].contains($0.resource) && $0.object.name == "checkout" }
-      .map(\.object.canaryWeight).reduce(into: []) { weights, weight in
-        if weights.last != weight { weights.append(weight) }
-      }
+    history().filter {
+      $0.resource == Self.virtualServices || $0.resource == Self.httpRoutes && $0.object.name == "checkout"
+    }.map(\.object.canaryWeight).reduce(into: []) { weights, weight in
+      if weights.last != weight { weights.append(weight) }
+    }
   }
 
   static let virtualServices = "virtualservices.networking.istio.io"
