@@ -3,8 +3,8 @@
 ///
 /// Given the events of both tracks in a look, the canary's are binomial with its share of the requests, as in
 /// ``SequentialComparison``. "Too seldom" is that test with the tracks exchanged, "too often" the test itself; "not too
-/// seldom" and "not too often" refute the opposite nulls, so that a pass is as sure as a failure. Events that come
-/// several at a time are tempered by ``Clumps``.
+/// seldom" and "not too often" refute the opposite nulls, so that a pass is as sure as a failure. Between two bounds, each
+/// of them has half of a failure's risk. Events that come several at a time are tempered by ``Clumps``.
 public struct EventComparison: Codable, Sendable, Hashable {
   /// What a track did.
   public struct Track: Codable, Sendable, Hashable {
