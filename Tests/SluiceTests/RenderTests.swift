@@ -122,6 +122,24 @@ import Testing
     #expect(explained.contains("  now: waits until every check passes: p99 (Insufficient)"))
   }
 
+  @Test("guards that found nothing share a line, and one that found something is told whole")
+  func guards() throws {
+    var run = try #require(try running().run)
+    run.status?.timeline = nil
+    run.status?.checks = [
+      CheckRecord(name: "cpu", kind: .anomaly, verdict: .pass, finding: "Normal"),
+      CheckRecord(name: "memory-growth", kind: .anomaly, verdict: .fail, finding: "Anomaly", message: "it grows"),
+      CheckRecord(name: "restarts", kind: .anomaly, verdict: .pass, finding: "Normal"),
+      CheckRecord(name: "guards", kind: .anomaly, verdict: .unknown, finding: "Inactive", message: "not watched: gc"),
+    ]
+    let explained = Explanation.lines(run)
+    #expect(explained.contains("  + nothing unusual: cpu, restarts"), "\(explained)")
+    #expect(explained.contains { $0.hasSuffix("memory-growth: Fail (Anomaly)") })
+    #expect(explained.contains("      it grows"))
+    #expect(explained.contains { $0.hasSuffix("guards: not watched: gc") })
+    #expect(Explanation.lines(run, withQueries: true).contains { $0.hasSuffix("cpu: Pass (Normal)") })
+  }
+
   @Test("while it bakes, the place says so")
   func baking() throws {
     var snapshot = try running()

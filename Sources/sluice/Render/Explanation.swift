@@ -24,7 +24,7 @@ enum Explanation {
     let isShown = status?.timeline?.contains { $0.outcome == nil && $0.checks != nil } ?? false
     if let checks = status?.checks, !checks.isEmpty, !phase.isFinished, !isShown {
       lines += ["", "now"]
-      lines += checks.flatMap { check($0, withQueries: withQueries) }
+      lines += self.checks(checks, withQueries: withQueries)
     }
     return lines
   }
@@ -69,7 +69,22 @@ enum Explanation {
     var lines = [head + (record.outcome.map { " - \($0.rawValue)" } ?? " - under way")]
     if !facts.isEmpty { lines.append("  " + facts.joined(separator: ", ")) }
     if let message = record.message { lines.append("  \(message)") }
-    return lines + (record.checks ?? []).flatMap { check($0, withQueries: withQueries) }
+    return lines + checks(record.checks ?? [], withQueries: withQueries)
+  }
+
+  /// Guards and burn rates that found nothing share a line: twelve of them would hide what matters.
+  private static func checks(_ all: [CheckRecord], withQueries: Bool) -> [String] {
+    let isTold: (CheckRecord) -> Bool = { withQueries || !$0.isRoutine }
+    var lines = all.filter(isTold).flatMap { check($0, withQueries: withQueries) }
+    let routine = all.filter { !isTold($0) }
+    let normal = routine.filter { $0.verdict == .pass }.map(\.name)
+    if !normal.isEmpty {
+      lines.append("  \(RolloutPanel.mark(.pass)) nothing unusual: \(normal.joined(separator: ", "))")
+    }
+    for check in routine where check.verdict != .pass {
+      lines.append("  \(RolloutPanel.mark(check.verdict)) \(check.name): \(check.message ?? check.verdict.rawValue)")
+    }
+    return lines
   }
 
   private static func check(_ check: CheckRecord, withQueries: Bool) -> [String] {
