@@ -103,6 +103,8 @@ extension EndToEnd {
     manifest.slos = ["{name: errors, errorRate: {max: 1%}}"]
     try await Shop.open("burning", manifest) { shop in
       try await shop.setImage("v2-errors5")
+      // The first weight is written all the same, since the new version may be the cure.
+      try await shop.untilWeight(50)
       let run = try await shop.until("a hold", "rolloutruns.sluice.dev", within: .seconds(90)) { run in
         run[path: ["status", "checks"]]?.array?.contains { $0["finding"]?.string == "BudgetBurns" } ?? false
       }

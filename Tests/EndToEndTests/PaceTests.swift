@@ -110,7 +110,8 @@ extension EndToEnd {
       // Behind the plan's own checks come the guards.
       #expect(checks.prefix(2).map { $0["mode"]?.string } == [nil, "DryRun"])
       let dryRun = checks.first { $0["name"]?.string == "hopeless" }
-      #expect(dryRun?["verdict"]?.string == "Fail", "a dry run that fails decides nothing")
+      // Whether a step this short shows the failure is chance; what matters is that it decides nothing.
+      #expect(["Fail", "Insufficient"].contains(dryRun?["verdict"]?.string))
     }
   }
 }
