@@ -5,37 +5,6 @@ import RolloutAPI
 import RolloutEngine
 import TrafficRouting
 
-/// The answers to one round of queries: the series, or why there are none. `nil` where nothing was asked.
-struct LookAnswers: Sendable {
-  enum Answer: Sendable {
-    case series([MetricSeries])
-    case failed(String)
-  }
-
-  struct Question: Hashable, Sendable {
-    var view: MetricsView
-    var kind: Kind
-    enum Kind: Hashable, Sendable { case requests, latency }
-
-    /// What a mesh can be asked; nothing where there is none.
-    static func all(_ metrics: (any MeshMetrics)?) -> [Question] {
-      (metrics?.views ?? []).flatMap { view in [Kind.requests, .latency].map { Question(view: view, kind: $0) } }
-    }
-  }
-
-  var answers: [Question: Answer] = [:]
-}
-
-extension LookAnswers.Question {
-  /// What Prometheus is asked; `nil` where no series can belong to these runs.
-  func text(_ metrics: any MeshMetrics, _ scopes: [MetricsScope]) -> String? {
-    switch kind {
-    case .requests: metrics.requestQuery(scopes, view: view, reading: .counters)
-    case .latency: metrics.latencyQuery(scopes, view: view, reading: .counters)
-    }
-  }
-}
-
 /// Judges one run, look after look: counts what each track did since the look before, and feeds the checks with it.
 ///
 /// A look counts only when all of it lies after the traffic was verified. Every objective is judged twice, from the
@@ -486,47 +455,6 @@ extension Measured {
   /// Whether the source answered, be it with nothing.
   fileprivate var isAnswer: Bool {
     if case .sourceFailed = self { false } else { true }
-  }
-}
-
-/// Counts the requests of both tracks since a write took effect.
-private struct ShareWindow: Sendable {
-  private var since: Date?
-  private var writtenAt: Date?
-  private var canary = 0.0
-  private var total = 0.0
-
-  var observed: ObservedShare? {
-    since.map { ObservedShare(canaryRequests: canary, totalRequests: total, since: $0) }
-  }
-
-  /// What is scraped shortly after a write still speaks of requests before it. So a window that disagrees although it has
-  /// enough requests begins anew with the next look: only a share that stays wrong is never confirmed.
-  mutating func record(
-    _ increase: Measured<[MetricsKey: Double]>?, at now: Date, weight: Int, writtenAt: Date?
-  ) {
-    if writtenAt != self.writtenAt {
-      self.writtenAt = writtenAt
-      since = nil
-      canary = 0
-      total = 0
-    }
-    guard let writtenAt, now > writtenAt else { return }
-    guard since != nil else {
-      since = now
-      return
-    }
-    guard let values = increase?.value else { return }
-    for (key, value) in values {
-      total += value
-      if key.track == .canary { canary += value }
-    }
-    let check = ShareCheck(desired: Double(weight) / 100, slack: 0.01)
-    if case .differs = check.result(canary: canary, all: total) {
-      since = now
-      canary = 0
-      total = 0
-    }
   }
 }
 
