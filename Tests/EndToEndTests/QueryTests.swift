@@ -60,7 +60,7 @@ extension EndToEnd {
   @Test("a query for another namespace's metrics sees nothing, and nothing never passes")
   func queryOfAnotherNamespace() async throws {
     let spying =
-      "count(istio_requests_total{namespace!=\"query-spy\"} or {__name__=~\"istio.*\",namespace=~\"kube.*|query-good\"})"
+      "count(istio_requests_total{namespace!~\"query-spy.*\"} or {__name__=~\"istio.*\",namespace=~\"kube.*|query-good\"})"
     let manifest = Self.shop(
       "{name: spy, query: '\(spying)', value: {min: \"0\"}}", analysis: ["deadline: 4s", "onUndecided: Abort"])
     try await Shop.open("query-spy", manifest) { shop in
