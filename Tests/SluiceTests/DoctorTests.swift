@@ -77,9 +77,11 @@ import Testing
     #expect(found.message == "answers, and has the metrics of Linkerd (5 series)")
   }
 
-  @Test("a cluster needs Istio's kinds or the Gateway API's, not both")
+  @Test("a cluster needs no mesh, and is told what it could do with one")
   func mesh() {
-    #expect(Doctor.mesh(served: []).verdict == .fault)
+    let none = Doctor.mesh(served: [])
+    #expect(none.verdict == .note)
+    #expect(none.message.hasSuffix("Rollouts can divide requests by pods alone (traffic.replicas)"))
     #expect(Doctor.mesh(served: ["HTTPRoute (gateway.networking.k8s.io/v1, v1.4.1, standard)"]).verdict == .fine)
   }
 }

@@ -138,6 +138,7 @@ struct IstioAdoptionTests {
     #expect(taken.object[path: ["metadata", "resourceVersion"]] == "7" && taken.key.name == "shop")
     #expect(taken.object.labels == ["team": "shop", "sluice.dev/rollout": "checkout"])
     #expect(taken.object.annotations["argocd.argoproj.io/sync-options"] == "Validate=false,Prune=false")
+    #expect(taken.object.annotations["argocd.argoproj.io/compare-options"] == "IgnoreExtraneous")
     #expect(taken.object.annotations["kustomize.toolkit.fluxcd.io/prune"] == "disabled")
     #expect(provider.observe([taken.object]) == .routing(.split(.stableOnly)))
     let target = TrafficTarget(weight: try weight(20))

@@ -8,10 +8,11 @@ enum Adoption {
   /// Annotations take 256 KiB together, and others are there too.
   private static let longest = 128 * 1024
 
-  /// What GitOps tools read on a live object that Git names no longer: Sluice's it is now, and not theirs to delete.
+  /// What GitOps tools read on a live object that Git names no longer: Sluice's it is now, not theirs to delete, and no
+  /// reason to call the rest OutOfSync.
   private static let protections = [
-    ("argocd.argoproj.io/sync-options", "Prune=false"), ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
-    ("helm.sh/resource-policy", "keep"),
+    ("argocd.argoproj.io/sync-options", "Prune=false"), ("argocd.argoproj.io/compare-options", "IgnoreExtraneous"),
+    ("kustomize.toolkit.fluxcd.io/prune", "disabled"), ("helm.sh/resource-policy", "keep"),
   ]
 
   /// Whether nobody of Sluice has written the object.

@@ -35,8 +35,11 @@ struct Doctor: Sendable {
         message: "Kubernetes \(version["gitVersion"]?.string ?? "of an unknown version") at \(client.server)")
     ]
     findings.append(try await look("definitions") { try await definitionsServed() })
+    var hasPin = false
     do {
-      findings += try await hold().findings
+      let hold = try await hold()
+      findings += hold.findings
+      hasPin = hold.isServed && !hold.missing.contains { $0.hasSuffix("sluice-pin") }
     } catch let error as KubernetesError {
       findings.append(Self.unknown("hold mode", error))
     }
@@ -45,6 +48,11 @@ struct Doctor: Sendable {
     findings.append(try await look("mesh") { try await mesh() })
     findings += try await metrics()
     findings.append(try await look("rollouts") { try await rollouts() })
+    do {
+      findings += try await GitOpsReading(client: client, resources: resources, hasPin: hasPin).diagnose()
+    } catch let error as KubernetesError {
+      findings.append(Self.unknown("gitops", error))
+    }
     return Diagnosis(findings: findings)
   }
 
@@ -243,14 +251,17 @@ struct Doctor: Sendable {
   static func mesh(served: [String]) -> Finding {
     if served.isEmpty {
       return Finding(
-        subject: "mesh", verdict: .fault,
-        message: "neither \(RoutingKinds.every.routes.map(\.qualifiedName).joined(separator: " nor ")) is served",
-        advice: "install Istio 1.22 or later, or the Gateway API 1.2 or later with something that implements it")
+        subject: "mesh", verdict: .note,
+        message: "neither \(RoutingKinds.every.routes.map(\.qualifiedName).joined(separator: " nor ")) is served: "
+          + "Rollouts can divide requests by pods alone (traffic.replicas)",
+        advice: "for finer weights, and checks of requests, install Istio 1.22 or later, or the Gateway API 1.2 or "
+          + "later with something that implements it")
     }
     return Finding(subject: "mesh", verdict: .fine, message: "served: \(served.joined(separator: ", "))")
   }
 
   /// The plurals that a version of a group serves; none where the group is not there.
+  @Sendable
   private func resources(of group: String, _ version: String) async throws -> [String] {
     do {
       let list = try await client.send(.raw("/apis/\(group)/\(version)"))
