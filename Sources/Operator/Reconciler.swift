@@ -343,6 +343,7 @@ private struct Turn {
         step: run.stage.stepIndex, namespaceLabel: reconciler.settings.queryNamespaceLabel),
       traffic: target ?? .stableOnly, writtenAt: run.trafficWrittenAt, verifiedAt: run.verifiedAt,
       past: Timeline.verified(self.run?.status?.timeline ?? [], run: run, plan: plan, now: time.now),
+      pastFindings: CheckRecord.guardFindings(self.run?.status),
       stableIsDown: (seen.set(named: run.stable.set)?.available ?? 0) == 0,
       pods: PodFacts.of(stable: run.stable.set, canary: run.set, in: key.namespace, view))
     reconciler.board.follow(key, judged, uptime: time.uptime)

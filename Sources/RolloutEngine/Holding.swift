@@ -11,7 +11,15 @@ extension Turn {
   /// Whether the run goes no further for now. A revision that returns is what ends an incident, so nothing holds it.
   mutating func isHeld(_ run: inout RunState) -> Bool {
     guard !run.isFastUndo else { return false }
-    return isAnomalous(&run) || isBurning(&run)
+    return isAnomalous(&run) || isUnread() || isBurning(&run)
+  }
+
+  /// A controller that takes over waits for what its guards had seen, or a step would end as if they had found nothing.
+  private mutating func isUnread() -> Bool {
+    guard seen.measured?.guards.contains(where: { $0.finding == .unread }) == true else { return false }
+    rollout.situation = .running("guards read again what they saw before the controller was started")
+    look(in: .seconds(1))
+    return true
   }
 
   /// The guards that speak and that nobody has answered yet.

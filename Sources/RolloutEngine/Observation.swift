@@ -420,6 +420,8 @@ public struct GuardReport: Sendable, Equatable {
     case unusualService = "UnusualService"
     /// The cluster exports no such metric for both tracks.
     case inactive = "Inactive"
+    /// What it saw before the controller was started is being read again.
+    case unread = "Unread"
   }
 
   public var name: String

@@ -77,8 +77,8 @@ private struct Guarded {
       value
   }
 
-  func report(_ kind: GuardKind) -> GuardReport? { judge.reports.first { $0.name == kind.rawValue } }
-  var anomalies: [String] { judge.reports.filter { $0.finding == .anomaly }.map(\.name) }
+  func report(_ kind: GuardKind) -> GuardReport? { judge.reports().first { $0.name == kind.rawValue } }
+  var anomalies: [String] { judge.reports().filter { $0.finding == .anomaly }.map(\.name) }
 }
 
 @Suite("Guards of a run")
@@ -88,7 +88,7 @@ struct GuardJudgeTests {
     var run = try Guarded()
     run.look(times: 200)
     #expect(run.anomalies == [])
-    let inactive = run.judge.reports.filter { $0.finding == .inactive }.map(\.name)
+    let inactive = run.judge.reports().filter { $0.finding == .inactive }.map(\.name)
     // The mesh labels no endpoint, and there is no past.
     #expect(inactive == ["endpoints", "request-volume"])
   }
@@ -101,12 +101,12 @@ struct GuardJudgeTests {
     run.look(times: 60)
     #expect(run.anomalies == [])
     #expect(
-      run.judge.reports.filter { $0.finding != .inactive }.map(\.name) == ["restarts", "out-of-memory"])
+      run.judge.reports().filter { $0.finding != .inactive }.map(\.name) == ["restarts", "out-of-memory"])
     run = try Guarded()
     run.exports = false
     run.pods = []
     run.look(times: 60)
-    #expect(run.judge.reports.filter { [.anomaly, .unusualService].contains($0.finding) }.isEmpty)
+    #expect(run.judge.reports().filter { [.anomaly, .unusualService].contains($0.finding) }.isEmpty)
   }
 
   @Test("a leak is found within ten minutes, with the time until the limit")

@@ -118,6 +118,26 @@ struct HoldingTests {
     #expect(world.broken == [])
   }
 
+  @Test("a controller that takes over ends no step before its guards have read what they saw")
+  func takenOver() {
+    var world = running()
+    world.guards = [GuardReport(name: "restarts", finding: .unread, message: "being read again")]
+    world.settle(turns: 20)
+    #expect(world.stage == .step(0, .analyzing))
+    #expect(world.run?.pause == nil)
+    #expect(
+      world.rollout.situation == .running("guards read again what they saw before the controller was started"))
+    world.failing = ["v2"]
+    world.turn()
+    #expect(world.effects.first == .setTraffic(.stableOnly), "an abort waits for nobody")
+    world = running()
+    world.guards = [GuardReport(name: "restarts", finding: .unread, message: "being read again")]
+    world.settle(turns: 20)
+    world.guards = [GuardReport(name: "restarts", finding: .normal, message: "none")]
+    world.settle(until: { $0.stage == .finished(.promoted) })
+    #expect(world.stage == .finished(.promoted))
+  }
+
   @Test("a second guard holds again after the first one was accepted")
   func second() {
     var world = running()

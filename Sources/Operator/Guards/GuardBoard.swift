@@ -21,7 +21,17 @@ final class GuardBoard: Sendable {
     var usualDue: Duration
     var isLooking = false
     var isBurnAsked = false
+    /// What is to be read again before the first look, and how often that has failed.
+    var past: [TrafficSpan]
+    var failures = 0
+    /// The past at this hour has been asked, with or without an answer.
+    var isUsualKnown = false
+    /// When the newest look was asked.
+    var lastAsked: Date?
   }
+
+  /// What cannot be read again after so many attempts is begun anew.
+  private static let maxFailures = 5
 
   private let entries = Mutex<[ObjectKey: Entry]>([:])
 
@@ -39,7 +49,9 @@ final class GuardBoard: Sendable {
       } else {
         entry = Entry(
           run: run, isAborting: isAborting, guards: GuardJudge(scope: run.scope, risk: Self.risk(run.plan)),
-          burn: BurnJudge(plan: run.plan, scope: run.scope, metrics: run.metrics), lookDue: uptime, usualDue: uptime)
+          burn: BurnJudge(plan: run.plan, scope: run.scope, metrics: run.metrics), lookDue: uptime, usualDue: uptime,
+          past: run.plan.analysis.guards == .disabled ? [] : run.past)
+        entry.guards.recall(run.pastFindings, at: now)
         // Traffic that another process verified.
         if let first = run.past.first { entry.verified = min(first.from, now)...now }
       }
@@ -67,7 +79,8 @@ final class GuardBoard: Sendable {
     entries.withLock { entries in
       guard let entry = entries[rollout], entry.run.name == run else { return }
       measured.burnRates = entry.burn.reports
-      measured.guards = entry.run.plan.analysis.guards == .disabled ? [] : entry.guards.reports
+      measured.guards =
+        entry.run.plan.analysis.guards == .disabled ? [] : entry.guards.reports(isUnread: !entry.past.isEmpty)
       measured.differences = entry.differences
     }
     return measured
@@ -78,7 +91,8 @@ final class GuardBoard: Sendable {
   /// The runs whose guards are to look.
   func takeDue(uptime: Duration) -> [DueLook] {
     take { entry -> JudgedRun? in
-      guard entry.lookDue <= uptime, !entry.isLooking, !entry.isAborting, entry.run.plan.analysis.guards != .disabled
+      guard entry.lookDue <= uptime, !entry.isLooking, !entry.isAborting, entry.past.isEmpty,
+        entry.run.plan.analysis.guards != .disabled
       else { return nil }
       entry.isLooking = true
       entry.lookDue = uptime + entry.run.plan.analysis.interval
@@ -98,7 +112,9 @@ final class GuardBoard: Sendable {
     change(rollout) { entry in
       entry.isLooking = false
       let before = entry.guards.findings
-      let isCounted = entry.run.verifiedAt.map { $0 <= asked } ?? false
+      // What grew since the look before is counted only where that one was made after the verification too.
+      let isCounted = entry.run.verifiedAt.map { $0 <= entry.lastAsked ?? .distantPast } ?? false
+      entry.lastAsked = asked
       entry.guards.record(
         look, pods: entry.run.pods, traffic: entry.run.traffic, at: now, isCounted: isCounted && !entry.isAborting)
       if entry.run.plan.analysis.guards == .abort, entry.guards.findsAnomaly { return .failure }
@@ -117,8 +133,51 @@ final class GuardBoard: Sendable {
 
   func record(_ usual: UsualLevels, run: String, for rollout: ObjectKey) {
     _ = change(rollout) { entry in
-      if entry.run.name == run { entry.guards.usual = usual }
+      guard entry.run.name == run else { return }
+      entry.guards.usual = usual
+      entry.isUsualKnown = true
     }
+  }
+
+  // MARK: - What another process had seen
+
+  /// A run whose guards' past is to be read again, with the judge that is to see it.
+  struct DuePast: Sendable {
+    var rollout: ObjectKey
+    var run: JudgedRun
+    var past: [TrafficSpan]
+    var judge: GuardJudge
+  }
+
+  func takePasts(uptime: Duration) -> [DuePast] {
+    take { entry -> (JudgedRun, [TrafficSpan], GuardJudge)? in
+      guard entry.lookDue <= uptime, !entry.isLooking, !entry.isAborting, !entry.past.isEmpty, entry.isUsualKnown
+      else { return nil }
+      entry.isLooking = true
+      entry.lookDue = uptime + entry.run.plan.analysis.interval
+      return (entry.run, entry.past, entry.guards)
+    }.map { DuePast(rollout: $0.rollout, run: $0.1.0, past: $0.1.1, judge: $0.1.2) }
+  }
+
+  /// Takes in what was read again.
+  /// - Parameter judge: `nil` where it cannot be read now.
+  /// - Returns: whether it is to be read once more.
+  func record(past judge: GuardJudge?, run: String, for rollout: ObjectKey) -> Bool {
+    change(rollout) { entry in
+      guard entry.run.name == run else { return false }
+      entry.isLooking = false
+      if let judge {
+        // The first look of its own adds what came since the last one of the past.
+        entry.lastAsked = judge.lastLook
+        entry.guards = judge
+      } else {
+        entry.failures += 1
+        guard entry.failures >= Self.maxFailures else { return true }
+      }
+      entry.past = []
+      entry.lookDue = .zero
+      return false
+    } ?? false
   }
 
   // MARK: - Burn rates

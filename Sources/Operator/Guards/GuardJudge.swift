@@ -49,10 +49,12 @@ struct GuardJudge: Sendable {
   /// Events of the canary, by pod, for the name of one that makes most of them.
   private var eventsByPod: [GuardKind: [String: Double]] = [:]
   private var answers = CounterIncreases<AnswerKey>()
-  private var lastLook: Date?
+  private(set) var lastLook: Date?
   /// The guards that have had a number of both tracks.
   private var active: Set<GuardKind> = []
   private var found: [GuardKind: Date] = [:]
+  /// What another process had found, in its words.
+  private var recalled: [GuardKind: String] = [:]
   private var queries: [String] = []
 
   private struct PodEvents {
@@ -63,6 +65,16 @@ struct GuardJudge: Sendable {
   init(scope: MetricsScope, risk: Double) {
     self.scope = scope
     self.risk = risk
+  }
+
+  /// Takes over what another process had found: a finding stands until a person accepts it.
+  /// - Parameter findings: the messages, by the guards' names.
+  mutating func recall(_ findings: [String: String], at now: Date) {
+    for (name, message) in findings {
+      guard let kind = GuardKind(rawValue: name) else { continue }
+      recalled[kind] = message
+      found[kind] = found[kind] ?? now
+    }
   }
 
   /// Adds a look, all of which lies after the traffic was verified; one without `isCounted` is only a beginning.
@@ -122,7 +134,7 @@ struct GuardJudge: Sendable {
         let new = kind == .restarts ? max(0, now.restarts - before.restarts) : max(0, now.kills - before.kills)
         if track == .canary {
           canary += new
-          canaryTime += seconds
+          canaryTime += counted[pod] == nil ? max(seconds, age(pod)) : seconds
           if new > 0 { eventsByPod[kind, default: [:]][pod, default: 0] += new }
         } else {
           stable += new
@@ -136,6 +148,12 @@ struct GuardJudge: Sendable {
       events[kind]?.record(canary: worse, stable: base)
     }
     counted = totals
+  }
+
+  /// In seconds; 0 where it is not known.
+  private func age(_ pod: String) -> Double {
+    guard let start = pods[pod]?.startedAt, let lastLook else { return 0 }
+    return lastLook.timeIntervalSince(start)
   }
 
   private mutating func beginEvents(_ totals: [String: PodEvents]) {
@@ -260,6 +278,7 @@ struct GuardJudge: Sendable {
     let kinds = GuardKind.allCases
     for index in MultipleEValues.discoveries(kinds.map(logEValue), alpha: risk) where matters(kinds[index]) {
       if found[kinds[index]] == nil { found[kinds[index]] = now }
+      recalled[kinds[index]] = nil
     }
   }
 
@@ -269,16 +288,24 @@ struct GuardJudge: Sendable {
   /// Whether any guard speaks of the canary.
   var findsAnomaly: Bool { found.keys.contains { !$0.isOfService } }
 
-  var reports: [GuardReport] {
+  /// - Parameter isUnread: what it saw before this process is still to be read.
+  func reports(isUnread: Bool = false) -> [GuardReport] {
     GuardKind.allCases.map { kind in
-      guard active.contains(kind) else {
+      if isUnread, found[kind] == nil {
+        return GuardReport(
+          name: kind.rawValue, finding: .unread,
+          message: "what it saw before the controller was started is being read again")
+      }
+      guard active.contains(kind) || recalled[kind] != nil else {
         return GuardReport(name: kind.rawValue, finding: .inactive, message: "no such metric of both tracks")
       }
       let finding: GuardReport.Finding =
         found[kind] == nil ? .normal : kind.isOfService ? .unusualService : .anomaly
       let values = values(kind)
       return GuardReport(
-        name: kind.rawValue, finding: finding, message: message(kind), canary: values.canary, stable: values.stable,
+        name: kind.rawValue, finding: finding,
+        // Its own words, once it has found the same by itself.
+        message: recalled[kind] ?? message(kind), canary: values.canary, stable: values.stable,
         eValue: min(exp(logEValue(kind)), 1e300), threshold: Double(GuardKind.allCases.count) / risk, risk: risk,
         queries: queries, notes: notes(kind))
     }
@@ -322,6 +349,7 @@ struct GuardJudge: Sendable {
         notes.append("\(Int(count)) of \(Int(total)) are of pod \(pod)\(node): it may be the pod and not the revision")
       }
     }
+    if recalled[kind] != nil { notes.append("found before the controller was started") }
     if let since = found[kind] { notes.append("since \(since.formatted(.iso8601))") }
     return notes
   }

@@ -30,6 +30,7 @@ struct Guardian: ServiceLifecycle.Service {
           for (rollout, run) in board.takeUsual(uptime: time.uptime) {
             group.addTask { board.record(await usual(run), run: run.name, for: rollout) }
           }
+          for due in board.takePasts(uptime: time.uptime) { group.addTask { await lookBack(due) } }
           for (rollout, run, past) in board.takeDifferences() {
             group.addTask { await explain(rollout, run, past) }
           }
@@ -49,8 +50,8 @@ struct Guardian: ServiceLifecycle.Service {
     let scopes = batch.map(\.scope)
     let mesh = batch.first?.metrics as? any AnswerBreakdown
     let asked = time.now
-    let containers = ContainerMetrics.query(scopes)
-    let answers = mesh?.answersQuery(scopes, view: .caller, by: [.code, .flags, .endpoint], reading: .counters)
+    let containers = PastGuards.Question.containers.text(batch.first?.metrics, scopes)
+    let answers = PastGuards.Question.answers.text(batch.first?.metrics, scopes)
     async let containerSeries = vector(containers)
     async let answerSeries = vector(answers)
     let (found, counted) = await (containerSeries, answerSeries)
@@ -66,6 +67,35 @@ struct Guardian: ServiceLifecycle.Service {
       case .failure: queue.add(rollout, reason: "a guard found an anomaly", urgent: true)
       }
     }
+  }
+
+  // MARK: - What an earlier process saw
+
+  private func lookBack(_ due: GuardBoard.DuePast) async {
+    var judge: GuardJudge?
+    var problem = ""
+    do {
+      judge = try await PastGuards.judge(due.run, due.past, by: due.judge) { question, times, step in
+        guard let query = question.text(due.run.metrics, [due.run.scope]) else { return [:] }
+        let result = try await prometheus.queryRange(
+          query, from: times.lowerBound, to: times.upperBound, step: step, timeout: Self.timeout)
+        guard case .matrix(let series) = result.value else {
+          throw PrometheusError.nonsense("a \(result.value.typeName) for a query over time")
+        }
+        return PastLooks.values(series)
+      }
+    } catch {
+      problem = "\(error)"
+    }
+    guard !Task.isCancelled else { return }
+    let again = board.record(past: judge, run: due.run.name, for: due.rollout)
+    if judge == nil {
+      logger.warning(
+        again
+          ? "what guards saw before cannot be read now" : "what guards saw before cannot be read; watching anew",
+        metadata: ["rollout": "\(due.rollout)", "run": "\(due.run.name)", "problem": "\(problem)"])
+    }
+    queue.add(due.rollout, reason: "guards have read what they saw before")
   }
 
   // MARK: - The past at this hour

@@ -20,6 +20,8 @@ struct JudgedRun: Sendable {
   var verifiedAt: Date?
   /// What was verified before now, for a judge that begins in the middle of a run.
   var past: [TrafficSpan] = []
+  /// What guards had found by then, by their names: the message.
+  var pastFindings: [String: String] = [:]
   /// The stable revision has no available pod.
   var stableIsDown = false
   /// The run's pods, as the API server has them.

@@ -11,7 +11,7 @@ extension CheckRecord {
   static func surroundings(_ measured: Measurements, now: Date) -> [CheckRecord] {
     let inactive = measured.guards.filter { $0.finding == .inactive }
     var records = measured.burnRates.map { CheckRecord($0, now: now) }
-    records += measured.guards.filter { $0.finding != .inactive }.map { CheckRecord($0, now: now) }
+    records += measured.guards.filter { ![.inactive, .unread].contains($0.finding) }.map { CheckRecord($0, now: now) }
     if !inactive.isEmpty {
       records.append(
         CheckRecord(
@@ -20,6 +20,15 @@ extension CheckRecord {
           at: MicroTime(now)))
     }
     return records
+  }
+
+  /// What guards have found in a run, by name: the message. Of all that its status holds, since a finding stands until a
+  /// person accepts it, and remains one then.
+  static func guardFindings(_ status: RolloutRunStatus?) -> [String: String] {
+    let spoken = [GuardReport.Finding.anomaly, .unusualService].map(\.rawValue)
+    let found = ((status?.timeline ?? []).flatMap { $0.checks ?? [] } + (status?.checks ?? []))
+      .filter { $0.kind == .anomaly && spoken.contains($0.finding ?? "") }
+    return Dictionary(found.map { ($0.name, $0.message ?? "") }) { $1 }
   }
 
   private init(_ report: BurnReport, now: Date) {
@@ -41,7 +50,7 @@ extension CheckRecord {
       case .normal: .pass
       case .anomaly: .fail
       case .unusualService: .insufficient
-      case .inactive: .unknown
+      case .inactive, .unread: .unknown
       }
     func track(_ value: Double?) -> EvidenceRecord.Track? {
       value.map { EvidenceRecord.Track(value: EvidenceRecord.text($0)) }

@@ -126,6 +126,7 @@ enum Explanation {
     "UnusualService": "The service as a whole does what its past does not. The canary is not blamed.",
     "Normal": "Nothing beyond what stable and the past do.",
     "Inactive": "The cluster exports no such metric for both tracks, so that nothing is concluded.",
+    "Unread": "What the guard saw before the controller was started is being read again. The step waits for it.",
     "NoMeasurement": "There is no usable number, and nothing is concluded without one.",
   ]
 

@@ -199,6 +199,12 @@ final class OperatorWorld {
       _ = reconciler.board.record(
         past: RunJudge(plan: run.plan, scope: run.scope, metrics: run.metrics), run: run.name, for: rollout)
     }
+    for (rollout, run) in reconciler.guards.takeUsual(uptime: uptime) {
+      reconciler.guards.record(UsualLevels(), run: run.name, for: rollout)
+    }
+    for due in reconciler.guards.takePasts(uptime: uptime) {
+      _ = reconciler.guards.record(past: due.judge, run: due.run.name, for: due.rollout)
+    }
     for look in reconciler.board.takeDue(uptime: uptime) {
       let (rollout, scope) = (look.rollout, look.scope)
       let weight = Double(canaryWeight ?? 0) / 100
