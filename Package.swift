@@ -18,6 +18,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 // Dependencies point downward only; the targets under `pure` import no I/O, not even through another target.
@@ -40,6 +41,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
@@ -59,7 +61,7 @@ let package = Package(
       "Operator",
       [
         "RolloutEngine", "TrafficRouting", "RolloutAPI", "CanaryAnalysis", "KubernetesClient", "KubernetesAPI",
-        "Prometheus", "Notifications", "HTTPTransport", hummingbird, logging, lifecycle,
+        "Prometheus", "Notifications", "HTTPTransport", hummingbird, logging, lifecycle, tracing,
       ]),
     .executableTarget(
       name: "sluice",
@@ -88,7 +90,7 @@ let package = Package(
       "OperatorTests",
       [
         "Operator", "RolloutEngine", "RolloutAPI", "TrafficRouting", "CanaryAnalysis", "KubernetesClient",
-        "KubernetesAPI", "Prometheus", "HTTPTransport", "Sandbox", logging,
+        "KubernetesAPI", "Prometheus", "HTTPTransport", "Sandbox", logging, tracing, yams,
       ]),
     tests(
       "SluiceTests",

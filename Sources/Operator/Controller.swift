@@ -20,20 +20,23 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
   private let client: KubernetesClient
   private let outbound: any Transport
   private let requests: RequestCounts
+  private let spans: SpanExporter?
   private let logger: Logger
 
   /// - Parameters:
   ///   - client: of the API server.
   ///   - outbound: for Prometheus and webhooks.
   ///   - requests: counts those of the client.
+  ///   - spans: takes the traces of runs; nothing is traced where `nil`.
   public init(
     settings: OperatorSettings, client: KubernetesClient, outbound: any Transport,
-    requests: RequestCounts = RequestCounts(), logger: Logger
+    requests: RequestCounts = RequestCounts(), spans: SpanExporter? = nil, logger: Logger
   ) {
     self.settings = settings
     self.client = client
     self.outbound = outbound
     self.requests = requests
+    self.spans = spans
     self.logger = logger
   }
 
@@ -55,7 +58,7 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
     let reconciler = Reconciler(
       view: watches.view, client: writing, board: board, guards: guards, aborts: aborts,
       announcer: Announcer(events: events, outbox: outbox, time: client.time),
-      hold: hold, quiet: QuietTimes(), settings: settings, logger: logger)
+      tracing: RunTracing(spans?.tracer), hold: hold, quiet: QuietTimes(), settings: settings, logger: logger)
     let judge = Judge(
       board: board, queue: queue, prometheus: PrometheusClient(baseURL: settings.prometheusURL, transport: outbound),
       aborts: aborts, time: client.time, logger: logger)
@@ -90,10 +93,11 @@ public struct Controller: ServiceLifecycle.Service, CustomStringConvertible {
     fence.set(elector.fence)
     let page = StatusPage(
       version: settings.version, watches: watches, reconciles: reconciles, aborts: aborts, requests: requests,
+      spans: spans,
       queueDepth: { queue.depth }, isLeading: { fence.timeLeft > .zero })
 
     try await withThrowingTaskGroup(of: Void.self) { group in
-      let services: [any ServiceLifecycle.Service] = watches.informers + [events, outbox]
+      let services: [any ServiceLifecycle.Service] = watches.informers + [events, outbox] + [spans].compactMap { $0 }
       for service in services {
         group.addTask {
           try await service.run()

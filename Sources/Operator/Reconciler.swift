@@ -16,6 +16,7 @@ struct Reconciler: Sendable {
   let guards: GuardBoard
   let aborts: AbortRecord
   let announcer: any Announcing
+  var tracing = RunTracing()
   let hold: HoldProbe
   let quiet: QuietTimes
   let repeats = Repeats()
@@ -215,7 +216,8 @@ private struct Turn {
       try await EffectCarrier(
         cluster: reconciler.writer, snapshot: view, rollout: json, plan: inForce, provider: provider, run: run,
         state: decision.rollout, place: decision.run.flatMap { RoutedBy($0, steps: inForce.stepLimit) },
-        templates: templates, announcer: reconciler.announcer, aborts: reconciler.aborts, logger: logger
+        templates: templates, announcer: reconciler.announcer, aborts: reconciler.aborts,
+        tracing: reconciler.tracing, logger: logger
       ).carryOut(decision.effects)
       target = provider.flatMap(routedTarget) ?? podTarget(inForce, decision.run)
     } catch {
@@ -369,6 +371,7 @@ private struct Turn {
         state, of: run, before: runState, plan: plan, canaryHash: seen.set(named: state.set)?.hash, traffic: target,
         checks: checks, situation: decision.rollout.situation, now: time.now)
       waits.append(try await write(status, over: live, .rolloutRuns))
+      reconciler.tracing.ended(run, by: status)
     }
     guard let live = view.object(.rollouts, key) else { return nil }
     let status = RolloutRecord.status(

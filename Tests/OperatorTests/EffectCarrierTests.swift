@@ -21,7 +21,8 @@ struct EffectCarrierTests {
     return EffectCarrier(
       cluster: cluster, snapshot: cluster, rollout: json, plan: plan, provider: routes ? provider : nil, run: run(),
       state: RolloutState(stable: Revision(set: "web-s1", hash: "s1")), place: nil, templates: AnalysisTemplates(),
-      announcer: SilentAnnouncer(), aborts: AbortRecord(time: .system), logger: Logger(label: "test"))
+      announcer: SilentAnnouncer(), aborts: AbortRecord(time: .system), tracing: RunTracing(),
+      logger: Logger(label: "test"))
   }
 
   private func cluster() -> ScriptedCluster {

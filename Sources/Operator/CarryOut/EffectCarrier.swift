@@ -21,14 +21,19 @@ struct EffectCarrier {
   let templates: AnalysisTemplates
   let announcer: any Announcing
   let aborts: AbortRecord
+  let tracing: RunTracing
   let logger: Logger
 
   private var key: ObjectKey { plan.key }
 
   func carryOut(_ effects: [Effect]) async throws {
     for effect in effects {
-      if case .announce = effect {} else { logger.info("\(effect)") }
-      try await carryOut(effect)
+      if case .announce = effect {
+        try await carryOut(effect)
+      } else {
+        logger.info("\(effect)")
+        try await tracing.span("\(effect)", of: run) { try await carryOut(effect) }
+      }
     }
   }
 

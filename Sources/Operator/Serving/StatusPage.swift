@@ -18,6 +18,7 @@ struct StatusPage: Sendable {
   let reconciles: ReconcileRecord
   let aborts: AbortRecord
   let requests: RequestCounts
+  var spans: SpanExporter?
   let queueDepth: @Sendable () -> Int
   let isLeading: @Sendable () -> Bool
 
@@ -53,6 +54,13 @@ struct StatusPage: Sendable {
       requests.all.sorted { $0.key < $1.key }.map {
         Sample(labels: [("method", $0.key.method), ("code", $0.key.code)], value: Double($0.value))
       })
+    if let counts = spans?.counts {
+      text.family(
+        "sluice_spans_total", .counter, "Spans of traces by what became of them.",
+        [("sent", counts.sent), ("lost", counts.lost)].map {
+          Sample(labels: [("outcome", $0.0)], value: Double($0.1))
+        })
+    }
     addRollouts(to: &text)
     return text.text
   }

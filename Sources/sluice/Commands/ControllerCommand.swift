@@ -15,6 +15,9 @@ struct ControllerCommand: AsyncParsableCommand {
     discussion: """
       Several may run at once; the one that holds the lease works. It stops on SIGTERM or SIGINT after what it is writing, \
       and gives the lease back.
+
+      Where OTEL_EXPORTER_OTLP_ENDPOINT names a collector, as http://jaeger:4318, each run is sent there as a trace (OTLP as \
+      JSON over HTTP); OpenTelemetry's other variables for the exporter and the resource are heeded.
       """)
 
   @OptionGroup var connection: ConnectionOptions
@@ -81,6 +84,9 @@ struct ControllerCommand: AsyncParsableCommand {
     let agent = "sluice/\(Version.text)"
     let outbound = try CurlTransport(TransportConfiguration(proxy: .environment(), userAgent: agent))
     let identity = "\(ProcessInfo.processInfo.hostName)_\(UUID().uuidString.prefix(8))"
+    let spans = try TracingSettings(
+      environment: ProcessInfo.processInfo.environment, version: Version.text, instance: identity
+    ).map { SpanExporter($0, transport: outbound, logger: logger) }
     let operatorSettings = OperatorSettings(
       prometheusURL: prometheusURL, namespace: namespace,
       lease: ObjectKey(namespace: leaseNamespace ?? settings.namespace, name: "sluice"), identity: identity,
@@ -91,9 +97,11 @@ struct ControllerCommand: AsyncParsableCommand {
     configuration.writeConnections.perHost = operatorSettings.writeConnections
     let transport = try CurlTransport(configuration)
     let requests = RequestCounts()
-    let client = KubernetesClient(settings, transport: requests.counting(transport), logger: logger)
+    let counted = requests.counting(transport)
+    let client = KubernetesClient(settings, transport: spans?.tracing(counted) ?? counted, logger: logger)
     let controller = Controller(
-      settings: operatorSettings, client: client, outbound: outbound, requests: requests, logger: logger)
+      settings: operatorSettings, client: client, outbound: outbound, requests: requests, spans: spans,
+      logger: logger)
     logger.info(
       "starting", metadata: ["version": "\(Version.text)", "server": "\(settings.server)", "identity": "\(identity)"])
     let group = ServiceGroup(

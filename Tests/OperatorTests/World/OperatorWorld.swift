@@ -26,6 +26,7 @@ final class OperatorWorld {
   let server: APIServer
   let transport: SandboxTransport
   let announcer: RecordingAnnouncer
+  let spans = SpanLog()
   private let cluster: InProcessAccess
   private let controllers: ControllerManager
   private let breachLog = BreachLog()
@@ -64,7 +65,7 @@ final class OperatorWorld {
       if let breach = breaches.now() { log.add("after \(write): \(breach)") }
     }
     announcer = RecordingAnnouncer(time: time)
-    (hold, reconciler) = Self.operator(transport, announcer, time, [:])
+    (hold, reconciler) = Self.operator(transport, announcer, spans, time, [:])
     for file in ["rollouts", "rolloutruns", "analysistemplates", "clusteranalysistemplates", "notificationchannels"] {
       try create(Self.shipped("crds/\(file).yaml"))
     }
@@ -76,12 +77,12 @@ final class OperatorWorld {
   }
 
   private static func `operator`(
-    _ transport: SandboxTransport, _ announcer: RecordingAnnouncer, _ time: VirtualTime,
+    _ transport: SandboxTransport, _ announcer: RecordingAnnouncer, _ spans: SpanLog, _ time: VirtualTime,
     _ caches: [ResourceType: ObjectCache<JSON>]
   ) -> (HoldProbe, Reconciler) {
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let client = KubernetesClient(
-      server: "http://sandbox", transport: transport,
+      server: "http://sandbox", transport: TracedTransport(transport: transport, tracer: spans.tracer),
       time: TimeSource(VirtualClock(time: time), now: { time.now }), randomness: Randomness { 0.5 }, logger: logger)
     let view = ClusterView(caches: caches)
     let hold = HoldProbe(client: client, view: view, logger: logger) { _ in }
@@ -89,7 +90,8 @@ final class OperatorWorld {
       prometheusURL: "http://prometheus", lease: ObjectKey(namespace: "sluice", name: "lease"), identity: "test")
     let reconciler = Reconciler(
       view: view, client: client, board: JudgeBoard(), guards: GuardBoard(), aborts: AbortRecord(time: client.time),
-      announcer: announcer, hold: hold, quiet: QuietTimes(), settings: settings, logger: logger)
+      announcer: announcer, tracing: RunTracing(spans.tracer), hold: hold, quiet: QuietTimes(), settings: settings,
+      logger: logger)
     return (hold, reconciler)
   }
 
@@ -105,7 +107,7 @@ final class OperatorWorld {
       uniqueKeysWithValues: kinds.map { type in
         (type, ObjectCache<JSON>(indexes: [ClusterView.byNamespace: { [$0.namespace] }]))
       })
-    (hold, reconciler) = Self.operator(transport, announcer, time, caches)
+    (hold, reconciler) = Self.operator(transport, announcer, spans, time, caches)
   }
 
   // MARK: - Time
@@ -517,4 +519,12 @@ extension HoldProbe {
     }
     return count > 0
   }
+}
+
+/// Keeps the spans that have ended.
+final class SpanLog: Sendable {
+  private let log = Mutex<[FinishedSpan]>([])
+
+  var tracer: SpanTracer { SpanTracer { [self] span in log.withLock { $0.append(span) } } }
+  var all: [FinishedSpan] { log.withLock { $0 } }
 }
