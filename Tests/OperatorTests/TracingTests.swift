@@ -66,6 +66,9 @@ struct TracingTests {
     let rejected = try #require(roots.last)
     #expect(rejected.attributes.contains(FinishedSpan.Attribute("sluice.cause", .string("FailedCheck"))))
     #expect(rejected.error?.contains("errors") == true)
+    let spans = world.spans.all.filter { $0.context.trace == rejected.context.trace }
+    #expect(spans.contains { $0.name.hasPrefix("step 1") && $0.error?.contains("errors") == true })
+    #expect(!world.spans.all.contains { $0.name.hasPrefix("create run") })
   }
 
   @Test("what a status told before is not told again, and a step told twice has the same name")

@@ -58,7 +58,10 @@ struct RunSpans {
         attributes: Attribute.some("sluice.verdict", check.verdict.rawValue)
           + Attribute.some("sluice.finding", check.finding) + Attribute.some("sluice.message", check.message))
     }
-    if record.outcome == .failed { span.error = record.message ?? "failed" }
+    if record.outcome == .failed {
+      let failed = record.checks?.first { $0.verdict == .fail && $0.mode == nil }
+      span.error = record.message ?? failed?.message ?? "failed"
+    }
     return span
   }
 

@@ -9,9 +9,9 @@ struct RunTracing: Sendable {
 
   init(_ tracer: SpanTracer? = nil) { self.tracer = tracer }
 
-  /// Carries an effect of a run out as a span below the run's.
+  /// Carries an effect of a run out as a span below the run's. What comes after a run is no part of its trace.
   func span(_ name: @autoclosure () -> String, of run: RolloutRun?, _ work: () async throws -> Void) async throws {
-    guard let tracer, let context = run.flatMap(RunSpans.init)?.context else { return try await work() }
+    guard let tracer, let run, run.isUnderWay, let context = RunSpans(run)?.context else { return try await work() }
     try await tracer.withSpan(name(), context: context) { _ in try await work() }
   }
 
