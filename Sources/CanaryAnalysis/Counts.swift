@@ -14,7 +14,7 @@ public struct Counts: Codable, Sendable, Hashable {
     self.bad = min(bad, requests)
   }
 
-  private init(unchecked requests: Double, _ bad: Double) {
+  init(unchecked requests: Double, _ bad: Double) {
     self.requests = requests
     self.bad = bad
   }

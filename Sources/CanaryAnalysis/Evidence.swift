@@ -45,7 +45,7 @@ public struct Evidence: Codable, Sendable, Hashable {
   /// The dispersion of stable's bad requests, where enough is known of it; above 1.5 they come in clumps.
   public var dispersion: Double?
   public var latency: Latency?
-  /// Of a team's own query, which has values instead of counts.
+  /// Of a team's own query, which has values, or events of its own, instead of requests and bad ones.
   public var values: Values?
   /// Looks with a measurement of both tracks, and looks without.
   public var looks: Int

@@ -90,7 +90,7 @@ public struct QueryCheck: Codable, Sendable, Hashable {
 }
 
 extension Evidence {
-  /// What a team's own query gave, which is no count.
+  /// What a team's own query gave: a value, or with amounts what its counters counted.
   public struct Values: Codable, Sendable, Hashable {
     public var canary: Double?
     public var stable: Double?
@@ -100,5 +100,8 @@ extension Evidence {
     public var sentence: String
     /// What must be kept, for people.
     public var wanted: String
+    /// Of events and means: what was counted.
+    public var canaryAmount: Amount?
+    public var stableAmount: Amount?
   }
 }

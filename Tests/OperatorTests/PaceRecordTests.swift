@@ -73,8 +73,10 @@ import Testing
     let start = start
     func harmed(began: Double) async throws -> Double? {
       let span = TrafficSpan(traffic: traffic, began: start + began, from: start + 100, until: start + 200)
-      return try await PastLooks.judge(run, [span]) { question, times, step in
+      let questions = run.questions
+      return try await PastLooks.judge(run, [span]) { text, times, step in
         var values: PastLooks.Values = [:]
+        guard let question = questions[text] else { return values }
         let step = step / .seconds(1)
         for second in stride(
           from: times.lowerBound.timeIntervalSince1970, through: times.upperBound.timeIntervalSince1970, by: step)

@@ -72,8 +72,10 @@ private struct GrowingMesh: Sendable {
         verifiedAt: span.flatMap { now <= $0.until ? $0.from : nil })
     }
     let mesh = mesh
-    let again = try await PastLooks.judge(run, spans) { question, times, step in
+    let questions = run.questions
+    let again = try await PastLooks.judge(run, spans) { text, times, step in
       var values: PastLooks.Values = [:]
+      guard let question = questions[text] else { return values }
       for second in stride(
         from: times.lowerBound.timeIntervalSince1970, through: times.upperBound.timeIntervalSince1970,
         by: step / .seconds(1))
@@ -90,6 +92,69 @@ private struct GrowingMesh: Sendable {
     #expect(after?.evidence.limitEValue == before?.evidence.limitEValue)
     #expect(after?.evidence.looks == before?.evidence.looks)
     #expect(again.latest.checks.first?.verdict == .pass)
+  }
+
+  @Test("events are counted again as the process before counted them, since the verification and once each")
+  func events() async throws {
+    var run = try run()
+    run.plan = try plan(slos: [
+      SLOSpec(
+        name: "orders", query: "sum(increase(orders_total{pod=~\"$(pods)\"}[$(window)]))", kind: .events,
+        compare: CompareSpec(ratio: BoundsSpec(min: "0.8")))
+    ])
+    run.queries = QuerySetting(
+      plan: run.plan, scope: run.scope, hashes: [:], step: 0, namespaceLabel: "namespace")
+    let mesh = mesh
+    let questions = run.questions
+    @Sendable func answer(_ text: String, at time: Date) -> [MetricSeries] {
+      if let question = questions[text] { return mesh.series(question, at: time) }
+      guard text.hasPrefix("orders_total{") else { return [] }
+      let isCanary = text.contains("web-abc")
+      let seconds = time.timeIntervalSince(GrowingMesh.start).rounded()
+      // A fifth of each track's requests makes an order.
+      return [
+        MetricSeries(
+          labels: ["pod": isCanary ? "web-abc-bbbbb" : "web-s1-aaaaa"], value: (seconds * (isCanary ? 4 : 16)).rounded()
+        )
+      ]
+    }
+    let span = TrafficSpan(traffic: small, from: start + 100, until: start + 700)
+    var live = RunJudge(plan: run.plan, scope: run.scope, metrics: run.metrics)
+    for second in stride(from: 90.0, through: 700, by: 10) {
+      let now = start + second
+      let verified = now >= span.from ? span.from : nil
+      live.record(
+        mesh.look(at: now), at: now, traffic: verified == nil ? .stableOnly : small, writtenAt: verified,
+        verifiedAt: verified)
+      guard
+        let round = live.round(
+          run.queries, now: now, traffic: verified == nil ? .stableOnly : small, writtenAt: verified,
+          verifiedAt: verified)
+      else { continue }
+      live.record([:], series: round.texts.mapValues { .series(answer($0, at: now)) }, of: round)
+    }
+    let again = try await PastLooks.judge(run, [span]) { text, times, step in
+      var values: PastLooks.Values = [:]
+      for second in stride(
+        from: times.lowerBound.timeIntervalSince1970, through: times.upperBound.timeIntervalSince1970,
+        by: step / .seconds(1))
+      {
+        let time = Date(timeIntervalSince1970: second)
+        values[PastLooks.milliseconds(time)] = answer(text, at: time)
+      }
+      return values
+    }
+    let (before, after) = (live.latest.checks.first, again.latest.checks.first)
+    let amount = try #require(before?.judgement?.evidence.values?.canaryAmount)
+    #expect(amount.amount == 2400 && amount.per == 12_000, "600 s of 4 orders and 20 requests each")
+    #expect(after?.judgement?.evidence.values == before?.judgement?.evidence.values)
+    #expect(after?.judgement?.evidence.comparisonEValue == before?.judgement?.evidence.comparisonEValue)
+    #expect(before?.verdict == .pass)
+    #expect(
+      before?.judgement?.evidence.queries == [
+        "orders_total{pod=~\"web-abc-[a-z0-9]{5}\",namespace=\"shop\"}",
+        "orders_total{pod=~\"web-s1-[a-z0-9]{5}\",namespace=\"shop\"}",
+      ])
   }
 
   @Test("a long past is read in pieces of bounded size, at larger intervals")
@@ -166,5 +231,16 @@ private struct GrowingMesh: Sendable {
     #expect(board.record(mesh.look(at: start + 20), for: key, at: start + 20) == .news)
     #expect(
       board.record(mesh.look(at: start + 30), for: ObjectKey(namespace: "shop", name: "x"), at: start) == .nothingNew)
+  }
+}
+
+extension JudgedRun {
+  /// The mesh's questions by what they ask.
+  var questions: [String: LookAnswers.Question] {
+    guard let metrics else { return [:] }
+    return Dictionary(
+      uniqueKeysWithValues: LookAnswers.Question.all(metrics).compactMap { question in
+        question.text(metrics, [scope]).map { ($0, question) }
+      })
   }
 }

@@ -156,12 +156,79 @@ import Testing
       at: "spec.traffic.gatewayAPI.parentRefs[0].kind", "\"Service\"", "mesh: true"),
   ]
 
+  /// A right counter, and what is wrong instead of it or beside it.
+  static let orders = "sum(increase(orders_total{pod=~\"$(pods)\"}[$(window)]))"
+  static let counted: [Case] =
+    ([
+      ("", "value: {max: \"0.5\"}, compare: {ratio: {min: \"1\"}}", "compare.ratio.min", "1", "below 1"),
+      ("", "compare: {ratio: {min: \"0\"}}", "compare.ratio.min", "0", "above 0"),
+      ("", "compare: {ratio: {max: \"1\"}}", "compare.ratio.max", "1", "above 1"),
+      ("", "compare: {difference: {min: \"-1\"}}", "compare.difference", "with kind Events", "ratio"),
+      ("", "compare: {margin: 150%, ratio: {min: \"0.9\"}}", "compare.margin", "with a query", "difference"),
+      ("", "value: {min: \"1\"}", "value.min", "1", "above 0 and below 1"),
+      ("", "value: {max: \"0\"}", "value.max", "0", "kind Mean for more than one each"),
+      ("", "value: {max: \"0.1\"}, bounds: {min: \"0\", max: \"1\"}", "bounds", "with kind Events", "kind Mean"),
+      ("", "value: {max: \"0.1\"}, per: up", "per", "up of each series by itself", "sum(…)"),
+      ("sum(up)", "", "query", "sum(up), which may be a gauge", "sum(increase(up{…}[$(window)]))"),
+      ("sum(increase(a_total[$(window)]))", "", "query", "a_total of both tracks", "pod=~\"$(pods)\""),
+      ("sum(rate(a_total{pod=~\"$(pods)\"}[5m]))", "", "query", "rate(…), which is per second", "increase"),
+      ("sum(increase(a_total{pod=~\"$(pods)\"}[5m]))", "", "query", "a window of 5m", "[$(window)]"),
+      ("sum by (path) (a_total{pod=~\"$(pods)\"})", "", "query", "sum by (…), which gives several series", "sum(…)"),
+      ("increase(a_total{pod=~\"$(pods)\"}[$(window)])", "", "query", "each series by itself", "sum(increase("),
+      ("avg(a_total{pod=~\"$(pods)\"})", "", "query", "avg(…), which is no count", "sum(increase("),
+      ("max_over_time(a{pod=~\"$(pods)\"}[5m])", "", "query", "max_over_time(…), which is no count", "sum("),
+      (
+        "histogram_quantile(0.9, sum by (le) (rate(a_bucket{pod=~\"$(pods)\"}[5m])))", "", "query", "a quantile",
+        "sum(increase("
+      ),
+      (
+        "sum(a_total{pod=~\"$(pods)\"}) / sum(b_total{pod=~\"$(pods)\"})", "", "query", "a quotient", "in the field per"
+      ),
+      ("sum(a_total{pod=~\"$(pods)\"}) * 2", "", "query", "* between counts", "sum(increase("),
+      ("sum(a_total{pod=~\"$(pods)\"} offset 5m)", "", "query", "no counter", "sum(increase("),
+      ("sum(shop:orders:increase5m{pod=~\"$(pods)\"})", "", "query", "a recorded series", "the counter"),
+      ("a_total{pod=~\"$(pods)\"}[5m]", "", "query", "a range of values", "one number"),
+      (
+        Array(repeating: "sum(a_total{pod=~\"$(pods)\"})", count: 5).joined(separator: " + "), "", "query",
+        "5 counters", "at most 4"
+      ),
+    ] as [(String, String, String, String, String)]).map { counted("Events", $0, $1, $2, $3, $4) }
+
+  static let means: [Case] =
+    ([
+      ("per: '\(orders)', value: {max: \"3\"}", "bounds", "nothing", "min and max of a single value"),
+      ("per: '\(orders)', value: {max: \"3\"}, bounds: {max: \"9\"}", "bounds", "one bound", "min and max"),
+      ("value: {max: \"3\"}, bounds: {min: \"0\", max: \"9\"}", "per", "nothing", "how many values"),
+      (
+        "per: '\(orders)', value: {max: \"3\"}, bounds: {min: \"-1\", max: \"9\"}", "bounds.min", "-1", "at least 0"
+      ),
+      (
+        "per: '\(orders)', compare: {ratio: {min: \"0.9\"}}, bounds: {min: \"9\", max: \"9\"}", "bounds", "min 9",
+        "below max"
+      ),
+      ("per: '\(orders)', value: {max: \"9\"}, bounds: {min: \"0\", max: \"9\"}", "value.max", "9", "below 9"),
+    ] as [(String, String, String, String)]).map { counted("Mean", "", $0, $1, $2, $3) }
+
+  private static func counted(
+    _ kind: String, _ query: String, _ more: String, _ field: String, _ found: String, _ wanted: String
+  ) -> Case {
+    let bounds = more.isEmpty ? "value: {max: \"0.5\"}" : more
+    return Case(
+      "spec.analysis.slos", "[{name: a, kind: \(kind), query: '\(query.isEmpty ? orders : query)', \(bounds)}]",
+      at: "spec.analysis.slos[0].\(field)", found, wanted)
+  }
+
   /// Of a plan without a mesh, put in as its whole spec.
   static let withoutMesh: [Case] = [
     ("steps: [{weight: 60, pause: {}}]", "steps[0].weight", "60 with spec.traffic.replicas", "at most 50"),
     ("steps: [{weight: 20, pause: {}}, {weight: 100, pause: {}}]", "steps[1].weight", "100", "at most 50"),
     ("steps: [{weight: 20, scale: 50%, pause: {}}]", "steps[0].scale", "numbers of pods", "weight alone"),
     ("steps: [{weight: 20, mirror: 5, pause: {}}]", "steps[0].mirror", "with spec.traffic.replicas", "only weight"),
+    (
+      "steps: [{weight: 20, pause: {}}], analysis: {slos: [{name: e, kind: Events, query: '\(orders)', "
+        + "compare: {ratio: {min: \"0.9\"}}}]}",
+      "analysis.slos[0].per", "without a mesh that counts requests", "a counter of your own"
+    ),
     (
       "steps: [{weight: 20, pause: {}}], analysis: {slos: [{name: e, errorRate: {max: 1%}}]}",
       "analysis.slos[0].errorRate", "of a mesh's metrics", "a query of your own"
@@ -300,6 +367,18 @@ import Testing
       "[{name: a, query: \"histogram_quantile(0.9, sum by (le) (rate(x_seconds[5m])))\", value: {max: \"1\"}}]",
       at: "spec.analysis.slos[0].query", "x_seconds, which has no buckets", "x_seconds_bucket"),
     Case(
+      "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, kind: Events}]", at: "spec.analysis.slos[0].kind",
+      "without a query", "beside a query"),
+    Case(
+      "spec.analysis.slos", "[{name: a, kind: Counts, query: \"up\", value: {max: \"1\"}}]",
+      at: "spec.analysis.slos[0].kind", "\"Counts\"", "one of Value, Events, Mean"),
+    Case(
+      "spec.analysis.slos", "[{name: a, query: \"up\", per: \"up\", value: {max: \"1\"}}]",
+      at: "spec.analysis.slos[0].per", "of kind Value", "kind Events or Mean"),
+    Case(
+      "spec.analysis.slos", "[{name: a, query: \"up\", bounds: {min: \"0\", max: \"1\"}, value: {max: \"1\"}}]",
+      at: "spec.analysis.slos[0].bounds", "of kind Value", "kind Events or Mean"),
+    Case(
       "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, mode: DryRun}]", at: "spec.steps[0].analyze",
       "only SLOs with mode DryRun", "pause with a duration"),
     Case("spec.analysis.deadline", "0s", "0s", "1s to"),
@@ -327,7 +406,7 @@ import Testing
       "AnalysisTemplate that exists; there is none"),
   ]
 
-  static let cases = shape + workload + traffic + withoutMesh + steps + analysis
+  static let cases = shape + workload + traffic + withoutMesh + steps + analysis + counted + means
 
   @Test(
     "a bad plan is refused with a message that names the field, what was found and what would be right",

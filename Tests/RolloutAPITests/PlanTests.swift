@@ -185,7 +185,7 @@ import Testing
           .init(
             expression: try PromQLQuery(parsing: "q{hash=\"$(hash)\"}"),
             value: .init(min: nil, max: DecimalString("3")), ratio: nil,
-            difference: .init(min: DecimalString("-1"), max: .one))),
+            difference: .init(min: DecimalString("-1"), max: .one), counted: nil)),
       ])
   }
 

@@ -102,4 +102,24 @@ import Testing
     #expect(try !PromQLQuery(parsing: "sum(rate(a[5m])) / sum(rate(b[5m]))").growsWithTraffic)
     #expect(try !PromQLQuery(parsing: "sum by (a) (rate(a[5m]))").growsWithTraffic)
   }
+
+  @Test(
+    "the counters behind a count are asked for as they stand, each with the namespace",
+    arguments: [
+      ("sum(increase(a_total{pod=~\"$(pods)\"}[$(window)]))", ["a_total"], false),
+      ("(sum(a_total{pod=~\"$(pods)\"})) or vector(0)", ["a_total"], true),
+      ("sum(increase(a{pod=~\"$(pods)\"}[$(window)])) + sum(b_count{pod=~\"$(pods)\"})", ["a", "b_count"], false),
+      (
+        "(sum(a_total{pod=~\"$(pods)\"}) or vector(0)) + (sum(b_total{pod=~\"$(pods)\"}) or vector(0))",
+        ["a_total", "b_total"], true
+      ),
+    ] as [(String, [String], Bool)])
+  func counters(_ text: String, _ names: [String], _ isZero: Bool) throws {
+    let counters = try PromQLQuery(parsing: text).counters()
+    let values: [QueryVariable: String] = [.pods: "web-a", .window: "90s"]
+    #expect(
+      counters.texts(values, confinedTo: Self.shop) == names.map { "\($0){pod=~\"web-a\",namespace=\"shop\"}" })
+    #expect(counters.isZeroWithoutSeries == isZero)
+    #expect(counters.presenceText(values, confinedTo: nil) == "up{pod=~\"web-a\"}")
+  }
 }

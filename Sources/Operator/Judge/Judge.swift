@@ -147,8 +147,7 @@ struct Judge: ServiceLifecycle.Service {
     var judge: RunJudge?
     var problem = ""
     do {
-      judge = try await PastLooks.judge(run, past) { question, times, step in
-        guard let query = run.metrics.flatMap({ question.text($0, [run.scope]) }) else { return [:] }
+      judge = try await PastLooks.judge(run, past) { query, times, step in
         let result = try await prometheus.queryRange(
           query, from: times.lowerBound, to: times.upperBound, step: step, timeout: Self.timeout)
         guard case .matrix(let series) = result.value else {
@@ -174,22 +173,52 @@ struct Judge: ServiceLifecycle.Service {
   // MARK: - Queries of the teams' own
 
   private func ask(_ round: QueryRound, _ rollout: ObjectKey, _ run: String) async {
-    var open = round.texts.sorted { ($0.key.slo, $0.key.track.rawValue) < ($1.key.slo, $1.key.track.rawValue) }[...]
-    let values = await withTaskGroup(of: (QueryQuestion, Measured<Double>).self) { group in
+    var open = round.texts.sorted { $0.value < $1.value }[...]
+    let answers = await withTaskGroup(of: (QueryQuestion, Found).self) { group in
       func start() {
         guard let (question, text) = open.popFirst() else { return }
-        group.addTask { (question, await value(text)) }
+        group.addTask { (question, await found(question, text)) }
       }
       for _ in 0..<Self.queriesAtOnce { start() }
-      var values: [QueryQuestion: Measured<Double>] = [:]
-      for await (question, value) in group {
-        values[question] = value
+      var answers: [QueryQuestion: Found] = [:]
+      for await (question, answer) in group {
+        answers[question] = answer
         start()
       }
-      return values
+      return answers
+    }
+    var values: [QueryQuestion: Measured<Double>] = [:]
+    var counters: [QueryQuestion: LookAnswers.Answer] = [:]
+    for (question, answer) in answers {
+      switch answer {
+      case .value(let value): values[question] = value
+      case .series(let series): counters[question] = series
+      }
     }
     guard !Task.isCancelled else { return }
-    tell(rollout, board.record(values, of: round, run: run, for: rollout))
+    tell(rollout, board.record(values, series: counters, of: round, run: run, for: rollout))
+  }
+
+  /// The answer to one question of a round.
+  private enum Found: Sendable {
+    case value(Measured<Double>)
+    case series(LookAnswers.Answer)
+  }
+
+  private func found(_ question: QueryQuestion, _ text: String) async -> Found {
+    if question.part == .value { return .value(await value(text)) }
+    return .series(await series(text))
+  }
+
+  /// All series of a counter.
+  private func series(_ text: String) async -> LookAnswers.Answer {
+    do {
+      let answer = try await prometheus.query(text, timeout: Self.timeout).value
+      guard case .vector(let samples) = answer else { return .failed("the query gave a \(answer.typeName)") }
+      return .series(samples.map { MetricSeries(labels: $0.labels, value: $0.value) })
+    } catch {
+      return .failed("\(error)")
+    }
   }
 
   private func value(_ text: String) async -> Measured<Double> {

@@ -162,7 +162,8 @@ final class JudgeBoard: Sendable {
 
   /// Takes the values of a round in, unless they speak of traffic that is no more.
   func record(
-    _ values: [QueryQuestion: Measured<Double>], of round: QueryRound, run: String, for rollout: ObjectKey
+    _ values: [QueryQuestion: Measured<Double>], series: [QueryQuestion: LookAnswers.Answer] = [:],
+    of round: QueryRound, run: String, for rollout: ObjectKey
   ) -> Found {
     change(rollout) { entry in
       guard entry.run.name == run else { return }
@@ -170,7 +171,7 @@ final class JudgeBoard: Sendable {
       guard round.verifiedAt == nil ? entry.run.writtenAt == nil : round.verifiedAt == entry.run.verifiedAt else {
         return
       }
-      entry.judge.record(values, of: round)
+      entry.judge.record(values, series: series, of: round)
     }
   }
 

@@ -42,18 +42,26 @@ enum PastLooks {
   }
 
   /// Judges a run's past anew.
-  /// - Parameter ask: the values of a question from one time to another; throws where there are none to be had.
+  ///
+  /// Of a team's own queries those are read that count: a value is judged by looks in a row, which begin anew.
+  /// - Parameter ask: the values of a query from one time to another; throws where there are none to be had.
   static func judge(
     _ run: JudgedRun, _ past: [TrafficSpan],
-    ask: @Sendable (LookAnswers.Question, ClosedRange<Date>, Duration) async throws -> Values
+    ask: @Sendable (String, ClosedRange<Date>, Duration) async throws -> Values
   ) async throws -> RunJudge {
+    func askMesh(
+      _ question: LookAnswers.Question, _ times: ClosedRange<Date>, _ step: Duration
+    ) async throws -> Values {
+      guard let query = run.metrics.flatMap({ question.text($0, [run.scope]) }) else { return [:] }
+      return try await ask(query, times, step)
+    }
     var judge = RunJudge(plan: run.plan, scope: run.scope, metrics: run.metrics)
     let step = step(past, interval: run.plan.analysis.interval)
     if let first = past.first, first.began < first.from, run.plan.autopilot != nil {
       // What came between the first write and its verification harmed callers too, though no check counts it.
       var look = LookAnswers()
       for question in LookAnswers.Question.all(run.metrics) {
-        let values = try await ask(question, first.began...first.began, step)
+        let values = try await askMesh(question, first.began...first.began, step)
         look.answers[question] = .series(values[milliseconds(first.began)] ?? [])
       }
       judge.record(look, at: first.began, traffic: .stableOnly, writtenAt: nil, verifiedAt: nil)
@@ -63,15 +71,27 @@ enum PastLooks {
         guard let first = times.first, let last = times.last else { continue }
         var answers: [LookAnswers.Question: Values] = [:]
         for question in LookAnswers.Question.all(run.metrics) {
-          answers[question] = try await ask(question, first...last, step)
+          answers[question] = try await askMesh(question, first...last, step)
+        }
+        var counters: [QueryQuestion: Values] = [:]
+        for (question, text) in round(judge, run, span, at: first)?.texts ?? [:] where question.part != .value {
+          counters[question] = try await ask(text, first...last, step)
         }
         for time in times {
           var look = LookAnswers()
           for (question, values) in answers { look.answers[question] = .series(values[milliseconds(time)] ?? []) }
           judge.record(look, at: time, traffic: span.traffic, writtenAt: span.from, verifiedAt: span.from)
+          if !counters.isEmpty, let round = round(judge, run, span, at: time) {
+            judge.record(
+              [:], series: counters.mapValues { .series($0[milliseconds(time)] ?? []) }, of: round)
+          }
         }
       }
     }
     return judge
+  }
+
+  private static func round(_ judge: RunJudge, _ run: JudgedRun, _ span: TrafficSpan, at time: Date) -> QueryRound? {
+    judge.round(run.queries, now: time, traffic: span.traffic, writtenAt: span.from, verifiedAt: span.from)
   }
 }

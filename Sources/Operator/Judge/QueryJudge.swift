@@ -9,6 +9,17 @@ import TrafficRouting
 struct QueryQuestion: Sendable, Hashable {
   var slo: String
   var track: Track
+  var part = Part.value
+
+  enum Part: Codable, Sendable, Hashable {
+    /// The query as it is.
+    case value
+    /// One of the counters that it adds up, and one of those that they are counted per: all their series.
+    case amount(Int)
+    case per(Int)
+    /// Whether the track's targets are scraped.
+    case presence
+  }
 }
 
 /// One round of a run's own queries, variables filled in.
@@ -20,6 +31,8 @@ struct QueryRound: Sendable, Equatable {
   /// the queries can be answered.
   var verifiedAt: Date?
   var servesStable: Bool
+  /// When it was asked.
+  var at: Date
 }
 
 /// What `$(name)` stands for in the queries of one run, and how they are kept to their namespace.
@@ -55,6 +68,17 @@ struct QuerySetting: Sendable, Equatable {
     values[.window] = PromQL.duration(window)
     return query.text(values, confinedTo: confinement)
   }
+
+  /// What is asked of the counters behind a query.
+  func text(_ counted: SLO.Counted, _ track: Track, _ part: QueryQuestion.Part) -> String? {
+    let values = values[track] ?? [:]
+    switch part {
+    case .value: return nil
+    case .amount(let index): return counted.amount.texts(values, confinedTo: confinement)[index]
+    case .per(let index): return counted.per?.texts(values, confinedTo: confinement)[index]
+    case .presence: return counted.amount.presenceText(values, confinedTo: confinement)
+    }
+  }
 }
 
 /// Judges the objectives of a run that are queries of the team's own.
@@ -62,17 +86,31 @@ struct QueryJudge: Sendable {
   private struct Objective: Sendable {
     var slo: SLO
     var query: SLO.Query
-    var check: QueryCheck
+    var check: Check
     var asked: [String] = []
     var window: Duration?
     /// Why stable's value, asked before any traffic, cannot be compared with.
     var obstacle: String?
     var isReady = false
+
+    /// Whether stable must have a value before any traffic.
+    var compares: Bool {
+      switch check {
+      case .value(let check): check.compares
+      case .counted: true
+      }
+    }
+  }
+
+  private enum Check: Sendable {
+    case value(QueryCheck)
+    case counted(EventCheck, EventLooks)
   }
 
   private var objectives: [Objective]
   private let interval: Duration
   private let minRequests: Double
+  private let budget: Double
   /// Whether anything counts the requests of the tracks.
   private let countsRequests: Bool
   /// Requests of the tracks since the traffic was verified.
@@ -80,50 +118,72 @@ struct QueryJudge: Sendable {
   private var since: Date?
   private var judgedSince: Date?
 
-  init(_ analysis: PlanAnalysis, countsRequests: Bool = true) {
+  /// - Parameter risk: each check's share of the probability of a false abort.
+  init(_ analysis: PlanAnalysis, countsRequests: Bool = true, risk: Double? = nil) {
     self.countsRequests = countsRequests
     interval = analysis.interval
     minRequests = Double(analysis.minRequests)
+    budget = analysis.falseAbortRisk.fraction
     objectives = analysis.slos.compactMap { slo in
       guard case .query(let query) = slo.objective else { return nil }
-      func bounds(_ bounds: SLO.Bounds?) -> ThresholdCheck.Bounds? {
-        bounds.map { ThresholdCheck.Bounds(min: $0.min?.double, max: $0.max?.double) }
-      }
       return Objective(
-        slo: slo, query: query,
-        check: QueryCheck(
-          name: slo.name, value: bounds(query.value), ratio: bounds(query.ratio), difference: bounds(query.difference)))
+        slo: slo, query: query, check: Self.check(slo.name, query, analysis, risk ?? analysis.riskPerCheck))
     }
   }
 
-  /// What to ask now; `nil` where there is nothing, or where too little time has passed for a window that lies wholly
-  /// after the verification.
+  private static func check(_ name: String, _ query: SLO.Query, _ analysis: PlanAnalysis, _ risk: Double) -> Check {
+    func bounds(_ bounds: SLO.Bounds?) -> ThresholdCheck.Bounds? {
+      bounds.map { ThresholdCheck.Bounds(min: $0.min?.double, max: $0.max?.double) }
+    }
+    guard let counted = query.counted else {
+      return .value(
+        QueryCheck(
+          name: name, value: bounds(query.value), ratio: bounds(query.ratio), difference: bounds(query.difference)))
+    }
+    let kind: EventCheck.Kind = counted.bounds.map { .mean($0.min.double...$0.max.double) } ?? .events
+    return .counted(
+      EventCheck(
+        name: name, kind: kind, ratio: bounds(query.ratio), value: bounds(query.value), risk: risk,
+        minimumRequests: Double(analysis.minRequests), unit: counted.unit),
+      EventLooks(counted))
+  }
+
+  /// What to ask now; `nil` where there is nothing. A value is asked once its window lies wholly after the verification,
+  /// counters at once, since what they say first is what later looks are counted from.
   func round(
     _ setting: QuerySetting, now: Date, traffic: TrafficTarget, writtenAt: Date?, verifiedAt: Date?
   ) -> QueryRound? {
     guard !objectives.isEmpty else { return nil }
-    let window: Duration
+    var window = setting.longestWindow
+    var asksValues = true
     if let verifiedAt, traffic.reachesCanary {
       let passed = Duration.seconds(now.timeIntervalSince(verifiedAt).rounded(.down))
-      guard passed >= interval * 2 else { return nil }
+      asksValues = passed >= interval * 2
       window = min(passed, setting.longestWindow)
     } else {
       guard writtenAt == nil else { return nil }
-      window = setting.longestWindow
     }
     let servesStable = traffic.weight < .all
     let isFirst = writtenAt == nil
     var texts: [QueryQuestion: String] = [:]
     for objective in objectives {
       for track in Track.allCases {
-        guard track == .canary ? !isFirst : objective.check.compares && servesStable else { continue }
-        texts[QueryQuestion(slo: objective.slo.name, track: track)] = setting.text(
-          objective.query.expression, track, window: window)
+        guard track == .canary ? !isFirst : objective.compares && servesStable else { continue }
+        var question = QueryQuestion(slo: objective.slo.name, track: track)
+        switch objective.check {
+        case .value:
+          if asksValues { texts[question] = setting.text(objective.query.expression, track, window: window) }
+        case .counted(_, let looks):
+          for part in looks.questions(of: track) {
+            question.part = part
+            texts[question] = setting.text(looks.counted, track, part)
+          }
+        }
       }
     }
     guard !texts.isEmpty else { return nil }
     return QueryRound(
-      texts: texts, window: window, verifiedAt: isFirst ? nil : verifiedAt, servesStable: servesStable)
+      texts: texts, window: window, verifiedAt: isFirst ? nil : verifiedAt, servesStable: servesStable, at: now)
   }
 
   /// Counts requests, by which values that grow with the traffic are made comparable.
@@ -132,16 +192,44 @@ struct QueryJudge: Sendable {
       since = verifiedAt
       requests = [:]
     }
-    for (key, value) in increase?.value ?? [:] { requests[key.track, default: 0] += value }
+    var new: [Track: Double] = [:]
+    for (key, value) in increase?.value ?? [:] { new[key.track, default: 0] += value }
+    requests.merge(new, uniquingKeysWith: +)
+    for index in objectives.indices {
+      guard case .counted(let check, var looks) = objectives[index].check else { continue }
+      looks.count(new, since: verifiedAt)
+      objectives[index].check = .counted(check, looks)
+    }
   }
 
-  mutating func record(_ values: [QueryQuestion: Measured<Double>], of round: QueryRound) {
-    for index in objectives.indices { record(values, of: round, at: index) }
+  /// Takes a round of answers in.
+  /// - Parameters:
+  ///   - values: of queries whose value is judged.
+  ///   - series: of counters.
+  mutating func record(
+    _ values: [QueryQuestion: Measured<Double>], series: [QueryQuestion: LookAnswers.Answer] = [:],
+    of round: QueryRound
+  ) {
+    for index in objectives.indices {
+      let name = objectives[index].slo.name
+      switch objectives[index].check {
+      case .value(var check):
+        record(values, of: round, at: index, &check)
+        objectives[index].check = .value(check)
+      case .counted(var check, var looks):
+        var answers: [Track: [QueryQuestion.Part: LookAnswers.Answer]] = [:]
+        for (question, answer) in series where question.slo == name {
+          answers[question.track, default: [:]][question.part] = answer
+        }
+        record(answers, of: round, at: index, &check, &looks)
+        objectives[index].check = .counted(check, looks)
+      }
+    }
     if let verifiedAt = round.verifiedAt { judgedSince = verifiedAt }
   }
 
   private mutating func record(
-    _ values: [QueryQuestion: Measured<Double>], of round: QueryRound, at index: Int
+    _ values: [QueryQuestion: Measured<Double>], of round: QueryRound, at index: Int, _ check: inout QueryCheck
   ) {
     let name = objectives[index].slo.name
     let stable = values[QueryQuestion(slo: name, track: .stable)]
@@ -151,26 +239,58 @@ struct QueryJudge: Sendable {
       objectives[index].isReady = true
       return
     }
+    guard let canary = values[QueryQuestion(slo: name, track: .canary)] else { return }
     objectives[index].window = round.window
     objectives[index].asked = Track.allCases.reversed().compactMap { round.texts[QueryQuestion(slo: name, track: $0)] }
     // A value made of a few requests is chance, for good or bad.
     guard hasRequests else { return }
-    guard let canary = values[QueryQuestion(slo: name, track: .canary)] else { return }
-    if judgedSince != verifiedAt { objectives[index].check.beginAnew(comparing: round.servesStable) }
+    if judgedSince != verifiedAt { check.beginAnew(comparing: round.servesStable) }
     var scale: Double?
     if objectives[index].query.expression.growsWithTraffic, since == verifiedAt,
       let own = requests[.canary], let base = requests[.stable], own > 0, base > 0
     {
       scale = own / base
     }
-    objectives[index].check.record(canary: canary, stable: round.servesStable ? stable ?? .missing : nil, scale: scale)
+    check.record(canary: canary, stable: round.servesStable ? stable ?? .missing : nil, scale: scale)
+  }
+
+  private mutating func record(
+    _ answers: [Track: [QueryQuestion.Part: LookAnswers.Answer]], of round: QueryRound, at index: Int,
+    _ check: inout EventCheck, _ looks: inout EventLooks
+  ) {
+    guard !answers.isEmpty else { return }
+    let look = looks.record(answers, at: round.at, verifiedAt: round.verifiedAt)
+    guard let verifiedAt = round.verifiedAt else {
+      if case .missing(let problems) = look {
+        objectives[index].obstacle = problems[.stable]?.problem
+      } else {
+        objectives[index].obstacle = nil
+      }
+      if case .counted(let counts) = look, let base = counts[.stable] { check.learn(stable: base) }
+      objectives[index].isReady = true
+      return
+    }
+    objectives[index].window = .seconds(round.at.timeIntervalSince(verifiedAt).rounded())
+    objectives[index].asked = round.texts.filter { $0.key.slo == objectives[index].slo.name }
+      .sorted { ($0.key.track.rawValue, $0.value) < ($1.key.track.rawValue, $1.value) }.map(\.value)
+    switch look {
+    case .none: break
+    case .counted(let counts):
+      check.record(
+        canary: .value(counts[.canary] ?? .zero),
+        stable: round.servesStable ? .value(counts[.stable] ?? .zero) : nil)
+    case .missing(let problems):
+      check.record(
+        canary: problems[.canary] ?? .value(.zero),
+        stable: round.servesStable ? problems[.stable] ?? .value(.zero) : nil)
+    }
   }
 
   private var hasRequests: Bool { !countsRequests || requests[.canary] ?? 0 >= minRequests }
 
   /// Whether each query that compares has a value of stable.
   var baseline: Measurements.Baseline {
-    for objective in objectives where objective.check.compares {
+    for objective in objectives where objective.compares {
       if let obstacle = objective.obstacle {
         return .missing("the query of \(objective.slo.name), asked for the stable track: \(obstacle)")
       }
@@ -183,22 +303,43 @@ struct QueryJudge: Sendable {
 
   var reports: [CheckReport] {
     objectives.map { objective in
-      var notes = ["a value is no count, so no risk of a false abort can be stated: three looks in a row decide"]
-      if objective.check.compares, objective.query.expression.growsWithTraffic {
-        notes.append("a sum of rates grows with traffic, so it is compared per request")
+      switch objective.check {
+      case .value(let check): report(objective, check)
+      case .counted(let check, _): report(objective, check)
       }
-      if judgedSince != nil, !hasRequests {
-        let seen = Int(requests[.canary] ?? 0)
-        notes.insert("the canary had \(seen) of the \(Int(minRequests)) requests that a verdict needs", at: 0)
-      }
-      var judgement = objective.check.judgement(
-        queries: objective.asked, window: objective.window.map { $0 / .seconds(1) }, notes: notes)
-      if judgedSince != nil, !hasRequests, judgement.verdict != .fail { judgement.finding = .tooFewRequests }
-      return CheckReport(
-        name: objective.slo.name, verdict: judgement.verdict,
-        message: [judgement.evidence.values?.sentence, judgement.finding == .tooFewRequests ? notes.first : nil]
-          .compactMap { $0 }.joined(separator: "; "), judgement: judgement,
-        isDryRun: objective.slo.mode == .dryRun)
     }
   }
+
+  private func report(_ objective: Objective, _ check: QueryCheck) -> CheckReport {
+    var notes = ["a value is no count, so no risk of a false abort can be stated: three looks in a row decide"]
+    if check.compares, objective.query.expression.growsWithTraffic {
+      notes.append("a sum of rates grows with traffic, so it is compared per request")
+    }
+    if judgedSince != nil, !hasRequests {
+      let seen = Int(requests[.canary] ?? 0)
+      notes.insert("the canary had \(seen) of the \(Int(minRequests)) requests that a verdict needs", at: 0)
+    }
+    var judgement = check.judgement(
+      queries: objective.asked, window: objective.window.map { $0 / .seconds(1) }, notes: notes)
+    if judgedSince != nil, !hasRequests, judgement.verdict != .fail { judgement.finding = .tooFewRequests }
+    return CheckReport(
+      name: objective.slo.name, verdict: judgement.verdict,
+      message: [judgement.evidence.values?.sentence, judgement.finding == .tooFewRequests ? notes.first : nil]
+        .compactMap { $0 }.joined(separator: "; "), judgement: judgement,
+      isDryRun: objective.slo.mode == .dryRun)
+  }
+
+  private func report(_ objective: Objective, _ check: EventCheck) -> CheckReport {
+    var judgement = check.judgement(queries: objective.asked, window: objective.window.map { $0 / .seconds(1) })
+    let isDryRun = objective.slo.mode == .dryRun
+    judgement.evidence.budget = isDryRun ? nil : budget
+    return CheckReport(
+      name: objective.slo.name, verdict: judgement.verdict, message: judgement.evidence.sentence, judgement: judgement,
+      isDryRun: isDryRun)
+  }
+}
+
+extension SLO.Counted {
+  /// What an event is counted per, for people.
+  fileprivate var unit: String { bounds != nil ? "values" : per == nil ? "requests" : "times" }
 }

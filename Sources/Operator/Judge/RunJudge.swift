@@ -75,7 +75,8 @@ struct RunJudge: Sendable {
           attribution: Attribution(limit: check.limit, risk: plan.analysis.riskPerCheck * shares.checks))
       }
     }
-    queries = QueryJudge(plan.analysis, countsRequests: metrics != nil)
+    queries = QueryJudge(
+      plan.analysis, countsRequests: metrics != nil, risk: plan.analysis.riskPerCheck * shares.checks)
     questions = Dictionary(
       uniqueKeysWithValues: LookAnswers.Question.all(metrics).compactMap { question in
         metrics.flatMap { question.text($0, [scope]) }.map { (question, $0) }
@@ -185,9 +186,11 @@ struct RunJudge: Sendable {
     queries.round(setting, now: now, traffic: traffic, writtenAt: writtenAt, verifiedAt: verifiedAt)
   }
 
-  /// Takes the values of a team's own queries in; they come at times of their own.
-  mutating func record(_ values: [QueryQuestion: Measured<Double>], of round: QueryRound) {
-    queries.record(values, of: round)
+  /// Takes the answers to a team's own queries in; they come at times of their own.
+  mutating func record(
+    _ values: [QueryQuestion: Measured<Double>], series: [QueryQuestion: LookAnswers.Answer] = [:], of round: QueryRound
+  ) {
+    queries.record(values, series: series, of: round)
     conclude()
   }
 

@@ -231,12 +231,13 @@ extension CheckRecord {
 extension EvidenceRecord {
   init(_ evidence: Evidence) {
     self.init(
-      property: evidence.property, canary: Track(evidence.canary, evidence.values.map(\.canary)),
-      stable: Track(evidence.stable, evidence.values.map(\.stable)),
+      property: evidence.property,
+      canary: Track(evidence.canary, evidence.values.map { ($0.canary, $0.canaryAmount) }),
+      stable: Track(evidence.stable, evidence.values.map { ($0.stable, $0.stableAmount) }),
       limit: Self.text(evidence.limit), ratioLower: Self.text(evidence.ratioLower),
       ratioUpper: Self.text(evidence.ratioUpper), eValue: Self.text(evidence.comparisonEValue),
       threshold: Self.text(evidence.comparisonThreshold), limitEValue: Self.text(evidence.limitEValue),
-      limitThreshold: Self.text(evidence.limitThreshold), risk: evidence.values == nil ? Self.text(evidence.risk) : nil,
+      limitThreshold: Self.text(evidence.limitThreshold), risk: evidence.risk > 0 ? Self.text(evidence.risk) : nil,
       budget: Self.text(evidence.budget),
       ratio: Self.text(evidence.values?.ratio), wanted: evidence.values?.wanted,
       window: evidence.window.map { Duration.seconds($0 < 1 ? $0 : $0.rounded()).text },
@@ -250,10 +251,13 @@ extension EvidenceRecord {
 }
 
 extension EvidenceRecord.Track {
-  /// - Parameter value: of a query, which has no counts; `nil` of what is counted.
-  init(_ track: Evidence.Track, _ value: Double??) {
-    if let value {
-      self.init(value: EvidenceRecord.text(value))
+  /// - Parameter query: of a query its value, and what its counters counted; `nil` of requests and bad ones.
+  init(_ track: Evidence.Track, _ query: (value: Double?, amount: Evidence.Amount?)?) {
+    if let query {
+      self.init(
+        requests: EvidenceRecord.text(query.amount?.per), lower: EvidenceRecord.text(query.amount?.lower),
+        upper: EvidenceRecord.text(query.amount?.upper), value: EvidenceRecord.text(query.value),
+        amount: EvidenceRecord.text(query.amount?.amount))
       return
     }
     self.init(

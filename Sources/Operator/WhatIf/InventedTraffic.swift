@@ -18,7 +18,8 @@ public struct TrafficModel: Codable, Sendable, Hashable {
     }
   }
 
-  /// What a query of the plan gives, with the deviation of its noise.
+  /// What a query of the plan gives, with the deviation of its noise: of events their number per request (or per what
+  /// they are counted per), of a mean the mean and the deviation of the single values.
   public struct Value: Codable, Sendable, Hashable {
     public var stable: Double
     public var canary: Double
@@ -127,5 +128,21 @@ struct InventedTraffic: TrafficSource {
     let mean = track == .stable || time < model.faultAfter ? value.stable : value.canary
     let part = query.expression.growsWithTraffic ? share : 1
     return .value((mean + value.deviation * random.normal()) * part)
+  }
+
+  /// Each request is one of those that the events are counted per.
+  mutating func events(
+    _ slo: SLO, _ counted: SLO.Counted, _ track: Track, requests: Int, at time: Double
+  ) -> EventCount? {
+    guard let value = model.values[slo.name] else { return nil }
+    let mean = max(0, track == .stable || time < model.faultAfter ? value.stable : value.canary)
+    let number = Double(requests)
+    guard let bounds = counted.bounds else {
+      let events = mean <= 1 ? random.binomial(requests, mean) : random.poisson(number * mean)
+      return EventCount(requests: number, events: Double(events))
+    }
+    let sum = number * mean + number.squareRoot() * value.deviation * random.normal()
+    return EventCount(
+      requests: number, events: min(max(sum, number * bounds.min.double), number * bounds.max.double))
   }
 }

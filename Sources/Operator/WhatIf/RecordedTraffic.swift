@@ -15,6 +15,9 @@ public struct Recording: Codable, Sendable, Hashable {
     /// What the plan's queries gave, by the name of the SLO.
     public var stableValues: [String: Double]?
     public var canaryValues: [String: Double]?
+    /// What its counters counted in this look, likewise, and what it is counted per.
+    public var stableEvents: [String: EventCount]?
+    public var canaryEvents: [String: EventCount]?
 
     public init(stable: TrackLook? = nil, canary: TrackLook? = nil) {
       self.stable = stable
@@ -177,5 +180,37 @@ struct RecordedTraffic: TrafficSource {
       last = value ?? last
       return last
     }
+  }
+
+  mutating func events(
+    _ slo: SLO, _ counted: SLO.Counted, _ track: Track, requests: Int, at time: Double
+  ) -> EventCount? {
+    let end = index(time)
+    let looks = recording.looks[max(0, end - max(1, Int(Self.window / recording.interval)) + 1)...end]
+    // Where there are none, those of the whole recording stand in.
+    guard let (counts, served) = Self.sum(looks, slo.name, track) ?? Self.sum(recording.looks[...], slo.name, track)
+    else { return nil }
+    let per = counted.per == nil ? requests : random.poisson(Double(requests) * counts.requests / served)
+    guard counted.bounds == nil else {
+      return EventCount(requests: Double(per), events: Double(per) * (counts.rate ?? 0))
+    }
+    let rate = counts.rate ?? 0
+    return EventCount(
+      requests: Double(per),
+      events: Double(rate <= 1 ? random.binomial(per, rate) : random.poisson(Double(per) * rate)))
+  }
+
+  /// What was counted in looks, and the requests of them; `nil` without either.
+  private static func sum(
+    _ looks: ArraySlice<Recording.Look>, _ slo: String, _ track: Track
+  ) -> (EventCount, Double)? {
+    var (counts, served) = (EventCount.zero, 0.0)
+    for look in looks {
+      guard let found = (track == .stable ? look.stableEvents : look.canaryEvents)?[slo] else { continue }
+      let requests = Double((track == .stable ? look.stable : look.canary)?.requests ?? 0)
+      counts += EventCount(requests: found.requests > 0 ? found.requests : requests, events: found.events)
+      served += requests
+    }
+    return counts.requests > 0 && served > 0 ? (counts, served) : nil
   }
 }

@@ -91,6 +91,10 @@ public struct Recorder: Sendable {
       plan: plan, scope: scope, hashes: [.stable: hash, .canary: hash], step: nil, namespaceLabel: label)
     for slo in plan.analysis.slos {
       guard case .query(let query) = slo.objective else { continue }
+      if let counted = query.counted {
+        try await addEvents(slo.name, counted, track, setting, span, step, to: &looks)
+        continue
+      }
       let text = setting.text(query.expression, track, window: max(.seconds(120), step * 2))
       for times in PastLooks.times(span, step: step) {
         let values = try await matrix(text, times, step)
@@ -104,6 +108,42 @@ public struct Recorder: Sendable {
           } else {
             looks[time, default: Recording.Look()].canaryValues = (looks[time]?.canaryValues ?? [:])
               .merging([slo.name: found[0].value]) { $1 }
+          }
+        }
+      }
+    }
+  }
+
+  /// The increases of the counters behind a query.
+  private func addEvents(
+    _ name: String, _ counted: SLO.Counted, _ track: Track, _ setting: QuerySetting, _ span: TrafficSpan,
+    _ step: Duration, to looks: inout [Date: Recording.Look]
+  ) async throws {
+    let parts =
+      (0..<counted.amount.count).map(QueryQuestion.Part.amount)
+      + (0..<(counted.per?.count ?? 0)).map(QueryQuestion.Part.per)
+    for part in parts {
+      guard let text = setting.text(counted, track, part) else { continue }
+      var counters = CounterIncreases<[String: String]>()
+      for times in PastLooks.times(span, step: step) {
+        let values = try await matrix(text, times, step)
+        for time in times {
+          var readings: [[String: String]: Double] = [:]
+          for one in values[PastLooks.milliseconds(time)] ?? [] { readings[one.labels, default: 0] += one.value }
+          let known = Set(counters.keys.map { $0["pod"] ?? "" })
+          guard !readings.isEmpty || track == .canary,
+            let grown = counters.record(readings, beginsAtZero: { track == .canary || known.contains($0["pod"] ?? "") })
+          else { continue }
+          var events = (track == .stable ? looks[time]?.stableEvents : looks[time]?.canaryEvents) ?? [:]
+          if part.isPer {
+            events[name, default: .zero].requests += grown.total
+          } else {
+            events[name, default: .zero].events += grown.total
+          }
+          if track == .stable {
+            looks[time, default: Recording.Look()].stableEvents = events
+          } else {
+            looks[time, default: Recording.Look()].canaryEvents = events
           }
         }
       }

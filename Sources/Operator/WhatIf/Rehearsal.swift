@@ -46,6 +46,8 @@ public struct Rehearsal: Sendable {
   private var pausedSince: Date?
   /// Requests since the traffic was verified.
   private var served: [Track: Double] = [:]
+  /// What the counters of the plan's queries stand at.
+  private var counted: [QueryQuestion: Double] = [:]
   private var servedSince: Date?
 
   private static let start = Date(timeIntervalSince1970: 0)
@@ -172,6 +174,7 @@ public struct Rehearsal: Sendable {
       let copies = source.look(from: from, to: from + duration, share: mirror.fraction * (1 - share))
       if let copies = copies[.canary] { counters.count(copies, .canary, .callee) }
     }
+    for (track, counts) in look { count(counts.requests, track, at: from) }
     if run.pause == nil { pausedSince = nil }
     looked = now
     judge.record(
@@ -187,6 +190,19 @@ public struct Rehearsal: Sendable {
       report.count(
         look, weight: target.weight.value, share: share, checks: judge.latest.checks, at: elapsed,
         boundaries: source.boundaries)
+    }
+  }
+
+  /// Advances the counters of the plan's queries while a track answers requests.
+  private mutating func count(_ requests: Int, _ track: Track, at time: Double) {
+    for slo in plan.analysis.slos {
+      guard case .query(let query) = slo.objective, let counters = query.counted,
+        let events = source.events(slo, counters, track, requests: requests, at: time)
+      else { continue }
+      counted[QueryQuestion(slo: slo.name, track: track, part: .amount(0)), default: 0] += events.events
+      if counters.per != nil {
+        counted[QueryQuestion(slo: slo.name, track: track, part: .per(0)), default: 0] += events.requests
+      }
     }
   }
 
@@ -207,6 +223,11 @@ public struct Rehearsal: Sendable {
         values[QueryQuestion(slo: slo.name, track: track)] = source.value(slo, track, at: elapsed, share: part)
       }
     }
-    judge.record(values, of: round)
+    var series: [QueryQuestion: LookAnswers.Answer] = [:]
+    for question in round.texts.keys where question.part != .value {
+      let labels = ["pod": question.track.rawValue]
+      series[question] = .series(counted[question].map { [MetricSeries(labels: labels, value: $0)] } ?? [])
+    }
+    judge.record(values, series: series, of: round)
   }
 }

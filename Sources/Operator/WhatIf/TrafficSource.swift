@@ -32,6 +32,10 @@ protocol TrafficSource: Sendable {
   /// What a query of the plan gave for a track.
   /// - Parameter share: the part of the requests that the track got, by which values are less that grow with them.
   mutating func value(_ slo: SLO, _ track: Track, at time: Double, share: Double) -> Measured<Double>
+
+  /// What the counters of a query of the plan counted while a track answered requests; `nil` where nothing is known of it.
+  mutating func events(_ slo: SLO, _ counted: SLO.Counted, _ track: Track, requests: Int, at time: Double)
+    -> EventCount?
 }
 
 /// Which part of the requests reaches the canary.

@@ -45,8 +45,14 @@ extension PlanReader {
     name(spec.name, field + ".name", .word)
     exactlyOne(
       [("errorRate", spec.errorRate != nil), ("latency", spec.latency != nil), ("query", spec.query != nil)], field)
-    if spec.query == nil, spec.value != nil {
-      report(field + ".value", found: "bounds without a query", wanted: "max in errorRate or latency instead")
+    if spec.query == nil {
+      if spec.value != nil {
+        report(field + ".value", found: "bounds without a query", wanted: "max in errorRate or latency instead")
+      }
+      for (member, isThere) in [("kind", spec.kind != nil), ("per", spec.per != nil), ("bounds", spec.bounds != nil)]
+      where isThere {
+        report("\(field).\(member)", found: "a value without a query", wanted: "it beside a query only")
+      }
     }
     if let errorRate = spec.errorRate {
       let max = percent(errorRate.max, field + ".errorRate.max", in: Self.rates)
@@ -103,31 +109,7 @@ extension PlanReader {
     return SLO.Comparison(ratio: ratio, margin: margin)
   }
 
-  private mutating func query(_ text: String, _ spec: SLOSpec, _ field: String) -> SLO.Query? {
-    let compare = spec.compare
-    if compare?.margin != nil {
-      report(field + ".compare.margin", found: "a value with a query", wanted: "difference, in the unit of the query")
-    }
-    let value = bounds(spec.value, field + ".value")
-    let ratio = bounds(compare?.ratio, field + ".compare.ratio")
-    let difference = bounds(compare?.difference, field + ".compare.difference")
-    let compares = ratio != nil || difference != nil
-    if spec.value == nil, compare?.ratio == nil, compare?.difference == nil {
-      report(field, found: "a query without bounds", wanted: "value, compare.ratio or compare.difference")
-    }
-    if compare?.against == ComparedTrack.none, compares {
-      report(field + ".compare.against", found: "None beside a comparison", wanted: "Stable, or value instead")
-    }
-    guard let expression = expression(text, field + ".query") else { return nil }
-    if compares, !expression.variables.contains(where: \.differsBetweenTracks) {
-      report(
-        field + ".query", found: "a query that is the same for both tracks",
-        wanted: "a variable that tells them apart: $(pods), $(service) or $(hash)")
-    }
-    return SLO.Query(expression: expression, value: value, ratio: ratio, difference: difference)
-  }
-
-  private mutating func expression(_ text: String, _ field: String) -> PromQLQuery? {
+  mutating func promQL(_ text: String, _ field: String) -> PromQLQuery? {
     guard text.utf8.count <= 4096, !text.allSatisfy(\.isWhitespace) else {
       report(
         field, found: text.isEmpty ? "nothing" : "\(text.utf8.count) bytes", wanted: "PromQL of at most 4096 bytes")
@@ -144,6 +126,7 @@ extension PlanReader {
 
 extension DecimalString {
   static let one = DecimalString(whole: 1)
+  static let zero = DecimalString(whole: 0)
 }
 
 extension Weight {

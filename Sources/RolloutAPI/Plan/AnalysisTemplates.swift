@@ -109,7 +109,7 @@ extension SLOSpec {
     return SLOSpec(
       name: name, mode: mode, errorRate: errorRate.map { ErrorRateSpec(max: fill($0.max)) },
       latency: latency.map { LatencySpec(quantile: fill($0.quantile), max: fill($0.max)) },
-      query: query.map(fill), value: value.map(fill),
+      query: query.map(fill), kind: kind, per: per.map(fill), bounds: bounds.map(fill), value: value.map(fill),
       compare: compare.map {
         CompareSpec(
           against: $0.against, ratio: $0.ratio.map(fill), difference: $0.difference.map(fill),

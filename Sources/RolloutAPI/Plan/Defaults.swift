@@ -27,6 +27,7 @@ public enum Defaults {
   ]
   public static let against = ComparedTrack.stable
   public static let mode = CheckMode.enforce
+  public static let queryKind = QueryKind.value
   public static let templateKind = TemplateReference.Kind.analysisTemplate
   public static let stickyMaxAge = "24h"
   public static let pathType = PathMatch.Kind.pathPrefix

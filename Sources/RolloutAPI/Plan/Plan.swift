@@ -201,6 +201,28 @@ public struct SLO: Sendable, Hashable {
     /// Canary divided by stable, and canary less stable.
     public let ratio: Bounds?
     public let difference: Bounds?
+    /// `nil` of a value, of which nothing is known.
+    public let counted: Counted?
+
+    /// Whether only the mesh's requests make it comparable.
+    public var needsRequests: Bool {
+      if let counted { return counted.per == nil }
+      return (ratio != nil || difference != nil) && expression.growsWithTraffic
+    }
+  }
+
+  /// Events, or a sum of values, that are tested per request, or per what other counters say.
+  public struct Counted: Sendable, Hashable {
+    public let amount: CounterSum
+    /// `nil` for the requests that the mesh counts.
+    public let per: CounterSum?
+    /// Of a mean: the smallest value, at least 0, and the largest; `nil` of events.
+    public let bounds: Range?
+
+    public struct Range: Sendable, Hashable {
+      public let min: DecimalString
+      public let max: DecimalString
+    }
   }
 
   /// At least one of the two; `min` never above `max`.

@@ -49,7 +49,13 @@ extension PlanReader {
       case .errorRate: member = "errorRate"
       case .latency: member = "latency"
       case .query(let query):
-        if query.ratio != nil || query.difference != nil, query.expression.growsWithTraffic {
+        if query.needsRequests {
+          if query.counted != nil {
+            report(
+              "spec.analysis.slos[\(index)].per", found: "nothing, without a mesh that counts requests",
+              wanted: "a counter of your own of what the events come from, such as requests")
+            continue
+          }
           report(
             "spec.analysis.slos[\(index)].query", found: "a sum that grows with the traffic of each revision",
             wanted: "a value per request, since without a mesh nothing tells how many each revision gets")

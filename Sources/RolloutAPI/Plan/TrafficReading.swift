@@ -109,11 +109,15 @@ extension PlanReader {
     guard case .gatewayAPI(let gateway) = provider, gateway.metrics == MetricsSource.none else { return }
     for slo in analysis.slos {
       if case .query(let query) = slo.objective {
-        if query.ratio != nil || query.difference != nil, query.expression.growsWithTraffic {
+        if query.needsRequests {
           report(
             "spec.traffic.gatewayAPI.metrics",
-            found: "None, while the SLO \(slo.name) compares a sum that grows with the traffic of each track",
-            wanted: "the mesh whose metrics tell how much that is, or a query whose value is per request")
+            found: query.counted == nil
+              ? "None, while the SLO \(slo.name) compares a sum that grows with the traffic of each track"
+              : "None, while the SLO \(slo.name) counts events per request",
+            wanted: query.counted == nil
+              ? "the mesh whose metrics tell how much that is, or a query whose value is per request"
+              : "the mesh whose metrics count requests, or per, a counter of your own")
         }
         continue
       }

@@ -2,7 +2,7 @@
 public struct PromQLQuery: Sendable, Hashable, CustomStringConvertible {
   /// As it was written.
   public let description: String
-  private let root: QueryNode
+  let root: QueryNode
 
   /// - Throws: where it is no PromQL, uses a variable that there is not, gives something other than a number or an
   ///   instant vector, or asks for a quantile of what has no buckets.
@@ -44,10 +44,14 @@ public struct PromQLQuery: Sendable, Hashable, CustomStringConvertible {
   ///   - values: put into strings whatever they hold; ``QueryVariable/pods`` is a regular expression, the others are not.
   ///   - confinement: a matcher that every selector gets besides its own: one for another namespace then finds nothing.
   public func text(_ values: [QueryVariable: String], confinedTo confinement: Confinement?) -> String {
+    Self.print(root, values, confinement)
+  }
+
+  static func print(_ node: QueryNode, _ values: [QueryVariable: String], _ confinement: Confinement?) -> String {
     let forced = confinement.map {
       QueryNode.Matcher(label: $0.label, kind: .equal, value: QueryText(parts: [.text($0.namespace)]))
     }
-    return QueryPrinter(values: values, forced: forced).print(root)
+    return QueryPrinter(values: values, forced: forced).print(node)
   }
 
   public static func == (left: PromQLQuery, right: PromQLQuery) -> Bool { left.description == right.description }

@@ -90,6 +90,13 @@ public struct SLOSpec: Codable, Sendable, Hashable {
   public var latency: LatencySpec?
   /// PromQL with the variables `$(pods)`, `$(window)`, `$(namespace)` …, evaluated for each track.
   public var query: String?
+  /// What the query gives; `Value` where absent.
+  public var kind: QueryKind?
+  /// What events, or the values of a mean, are counted per: another query of counters. The requests that the mesh counts
+  /// where absent, of events only.
+  public var per: String?
+  /// The smallest and the largest value that can enter a mean.
+  public var bounds: BoundsSpec?
   /// The bounds of a query's value.
   public var value: BoundsSpec?
   /// How the canary may differ from stable.
@@ -97,16 +104,30 @@ public struct SLOSpec: Codable, Sendable, Hashable {
 
   public init(
     name: String, mode: CheckMode? = nil, errorRate: ErrorRateSpec? = nil, latency: LatencySpec? = nil,
-    query: String? = nil, value: BoundsSpec? = nil, compare: CompareSpec? = nil
+    query: String? = nil, kind: QueryKind? = nil, per: String? = nil, bounds: BoundsSpec? = nil,
+    value: BoundsSpec? = nil, compare: CompareSpec? = nil
   ) {
     self.name = name
     self.mode = mode
     self.errorRate = errorRate
     self.latency = latency
     self.query = query
+    self.kind = kind
+    self.per = per
+    self.bounds = bounds
     self.value = value
     self.compare = compare
   }
+}
+
+/// What a query gives, and so how it is judged.
+public enum QueryKind: String, Codable, Sendable, Hashable, CaseIterable {
+  /// A number of which nothing is known: three looks in a row must agree.
+  case value = "Value"
+  /// A count of events, compared per request by a sequential test with a stated risk.
+  case events = "Events"
+  /// A sum of values between declared bounds, whose mean is tested likewise.
+  case mean = "Mean"
 }
 
 /// What a check may do.

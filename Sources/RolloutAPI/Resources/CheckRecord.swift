@@ -57,23 +57,28 @@ extension CheckRecord {
 /// is without bound.
 public struct EvidenceRecord: Codable, Sendable, Hashable {
   public struct Track: Codable, Sendable, Hashable {
+    /// Of a query of events or a mean: what they are counted per.
     public var requests: String?
     /// Of these, the bad ones.
     public var bad: String?
     /// Between which rates the truth lies, with 95 % at all times at once.
     public var lower: String?
     public var upper: String?
-    /// Of a query: its value.
+    /// Of a query: its value, rate of events or mean.
     public var value: String?
+    /// Of a query of events how many, of a mean the sum of its values.
+    public var amount: String?
 
     public init(
-      requests: String? = nil, bad: String? = nil, lower: String? = nil, upper: String? = nil, value: String? = nil
+      requests: String? = nil, bad: String? = nil, lower: String? = nil, upper: String? = nil, value: String? = nil,
+      amount: String? = nil
     ) {
       self.requests = requests
       self.bad = bad
       self.lower = lower
       self.upper = upper
       self.value = value
+      self.amount = amount
     }
   }
 

@@ -141,6 +141,10 @@ enum Explanation {
   private static func track(_ track: EvidenceRecord.Track) -> String? {
     var parts: [String] = []
     if let value = track.value { parts.append("value \(value)") }
+    if let amount = track.amount, let requests = track.requests {
+      parts.append("\(number(amount)) per \(number(requests)), \(track.lower ?? "0") to \(track.upper ?? "any")")
+      return parts.joined(separator: ", ")
+    }
     if let requests = track.requests { parts.append("\(track.bad ?? "?") of \(requests) requests") }
     if let lower = track.lower, let upper = track.upper { parts.append("rate \(percent(lower)) to \(percent(upper))") }
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
@@ -149,11 +153,13 @@ enum Explanation {
   private static func numbers(_ evidence: EvidenceRecord) -> [String] {
     var lines: [String] = []
     if let eValue = evidence.eValue, let threshold = evidence.threshold {
-      lines.append("worse than stable? \(likelier(eValue, threshold))")
+      let what = evidence.wanted == nil ? "worse than stable" : "beyond the tolerated ratio to stable"
+      lines.append("\(what)? \(likelier(eValue, threshold))")
     }
     if let eValue = evidence.limitEValue, let threshold = evidence.limitThreshold {
       let limit = evidence.limit.map { " of \(percent($0))" } ?? ""
-      lines.append("above the limit\(limit)? \(likelier(eValue, threshold))")
+      let what = evidence.wanted == nil ? "above the limit\(limit)" : "beyond its own bounds"
+      lines.append("\(what)? \(likelier(eValue, threshold))")
     }
     let budget = evidence.budget.map { " of the \(percent($0)) of all checks" } ?? ""
     let last = [
