@@ -9,6 +9,7 @@ public struct ErrorRateCheck: TrackCheck, Hashable {
 
   private var watch: RateWatch
   private var looks = LookLog()
+  private var head = HeadStart()
 
   public init(limit: Double, settings: CheckSettings) {
     self.limit = limit
@@ -34,9 +35,16 @@ public struct ErrorRateCheck: TrackCheck, Hashable {
     watch.record(canary: worse, stable: base, parts: parts, circumstances: circumstances)
   }
 
+  public mutating func discard(above logAllowance: Double) {
+    guard logAllowance < settings.logCertainty, watch.logAgainst + head.log > logAllowance else { return }
+    head.begin(with: logAllowance, discarding: watch.canary.counts)
+    watch.beginAnew()
+  }
+
   /// - Parameter window: how long has been watched, in seconds, for the evidence.
   public func judgement(window: Double? = nil, queries: [String] = []) -> Judgement {
-    var evidence = Evidence(check: settings.name, property: "errors", watch: watch, settings: settings, looks: looks)
+    var evidence = Evidence(
+      check: settings.name, property: "errors", watch: watch, settings: settings, head: head, looks: looks)
     evidence.limit = limit
     evidence.window = window
     evidence.queries = queries
@@ -48,7 +56,8 @@ public struct ErrorRateCheck: TrackCheck, Hashable {
   public var fails: Bool { rule.failure != nil }
 
   private var rule: RateRule {
-    RateRule(
+    let settings = head.applied(to: settings)
+    return RateRule(
       isWorse: settings.tolerance.map {
         watch.comparison.rejects(alpha: settings.comparisonRisk) && watch.exceeds(margin: $0.margin)
       } ?? false,
@@ -90,7 +99,7 @@ extension Evidence {
   /// The risk of the intervals shown to people.
   static let displayRisk = 0.05
 
-  init(check: String, property: String, watch: RateWatch, settings: CheckSettings, looks: LookLog) {
+  init(check: String, property: String, watch: RateWatch, settings: CheckSettings, head: HeadStart, looks: LookLog) {
     let ratio = watch.comparison.ratioInterval(risk: Self.displayRisk)
     self.init(
       check: check, property: property,
@@ -98,9 +107,10 @@ extension Evidence {
       stable: Track(
         counts: watch.stable.counts, interval: watch.stable.effective.interval(risk: Self.displayRisk)),
       ratioLower: ratio.lower, ratioUpper: ratio.upper,
-      comparisonEValue: settings.tolerance.map { _ in finite(exponential: watch.comparison.logPeak) },
+      comparisonEValue: settings.tolerance.map { _ in finite(exponential: watch.comparison.logPeak + head.log) },
       comparisonThreshold: settings.tolerance.map { _ in 1 / settings.comparisonRisk },
-      limitEValue: finite(exponential: watch.canary.logPeak), limitThreshold: 1 / settings.limitRisk,
+      limitEValue: finite(exponential: watch.canary.logPeak + head.log), limitThreshold: 1 / settings.limitRisk,
       risk: settings.risk, dispersion: watch.clumps.dispersion, looks: looks.measurements, gaps: looks.gaps)
+    if let note = head.note { notes.append(note) }
   }
 }

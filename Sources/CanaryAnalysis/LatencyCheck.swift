@@ -24,6 +24,7 @@ public struct LatencyCheck: TrackCheck, Hashable {
   /// ln of the largest averages that "worse than tolerated" and "worse than stable" reached.
   private var peak = 0.0
   private var blame = 0.0
+  private var head = HeadStart()
 
   private struct Boundary: Codable, Sendable, Hashable {
     var milliseconds: Double
@@ -85,6 +86,19 @@ public struct LatencyCheck: TrackCheck, Hashable {
     blame = settings.tolerance?.ratio ?? 1 > 1 ? Swift.max(blame, logAverage { $0.equality ?? $0.comparison }) : peak
   }
 
+  public mutating func discard(above logAllowance: Double) {
+    let against = boundaries.map(\.watch.logAgainst).max() ?? 0
+    guard let shown = above ?? below, logAllowance < settings.logCertainty, against + head.log > logAllowance else {
+      return
+    }
+    head.begin(with: logAllowance, discarding: shown.watch.canary.counts)
+    for index in boundaries.indices { boundaries[index].watch.beginAnew() }
+    canary = nil
+    stable = nil
+    peak = 0
+    blame = 0
+  }
+
   public var fails: Bool { rule?.failure != nil }
 
   /// The first boundary at or above ``max``, and the last one at or below it.
@@ -94,6 +108,7 @@ public struct LatencyCheck: TrackCheck, Hashable {
   /// What the tests say; `nil` without boundaries.
   private var rule: RateRule? {
     guard let shown = above ?? below else { return nil }
+    let settings = head.applied(to: settings)
     let isWorse =
       settings.tolerance.map { tolerance in
         peak >= -log(settings.comparisonRisk) && compared.contains { $0.watch.exceeds(margin: tolerance.margin) }
@@ -119,9 +134,9 @@ public struct LatencyCheck: TrackCheck, Hashable {
     let proof = finding == .kept ? below ?? shown : shown
     var evidence = Evidence(
       check: settings.name, property: "requests slower than \(Evidence.number(proof.milliseconds)) ms",
-      watch: proof.watch, settings: settings, looks: looks)
+      watch: proof.watch, settings: settings, head: head, looks: looks)
     evidence.limit = limit
-    evidence.comparisonEValue = settings.tolerance.map { _ in finite(exponential: peak) }
+    evidence.comparisonEValue = settings.tolerance.map { _ in finite(exponential: peak + head.log) }
     evidence.latency = Evidence.Latency(
       quantile: quantile, max: max, canary: canary?.quantile(quantile), stable: stable?.quantile(quantile))
     evidence.window = window
@@ -174,7 +189,7 @@ public struct LatencyCheck: TrackCheck, Hashable {
     let watch = RateWatch(limit: limit, toleratedRatio: 1)
     var evidence = Evidence(
       check: settings.name, property: "requests slower than \(Evidence.number(max)) ms", watch: watch,
-      settings: settings, looks: looks)
+      settings: settings, head: head, looks: looks)
     evidence.limit = limit
     evidence.window = window
     evidence.queries = queries

@@ -72,6 +72,20 @@ struct RateWatch: Codable, Sendable, Hashable {
     clumps.observe(other, parts: parts.stable)
   }
 
+  /// Forgets both tracks' history but for how stable's bad requests come.
+  mutating func beginAnew() {
+    comparison = SequentialComparison(toleratedRatio: comparison.toleratedRatio)
+    equality = equality.map { SequentialComparison(toleratedRatio: $0.toleratedRatio) }
+    canary = BoundTest(limit: canary.limit)
+    alone = BoundTest(limit: alone.limit)
+    stable = Tally()
+  }
+
+  /// ln of the largest e-value against the canary, now.
+  var logAgainst: Double {
+    max(comparison.logEValue, equality?.logEValue ?? 0, canary.logBroken, alone.logBroken)
+  }
+
   /// Whether the canary's rate is above stable's by more than the margin, as observed.
   func exceeds(margin: Double) -> Bool {
     guard let worse = canary.counts.rate, let base = stable.counts.rate else { return false }

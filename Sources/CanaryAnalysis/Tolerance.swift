@@ -1,3 +1,5 @@
+import Foundation
+
 /// How much worse than stable a canary may be. It is worse only where it exceeds both.
 public struct Tolerance: Codable, Sendable, Hashable {
   /// A multiple of stable's rate of bad requests, at least 1. The sequential test is made against it.
@@ -48,4 +50,6 @@ public struct CheckSettings: Codable, Sendable, Hashable {
   var blameRisk: Double { tolerance.map { $0.ratio > 1 ? risk / 4 : risk * 3 / 4 } ?? risk }
   /// The share of the limit, where it judges alone.
   var limitRisk: Double { tolerance == nil ? risk : risk / 4 }
+  /// ln of the e-value at which every test has failed.
+  var logCertainty: Double { -log(min(comparisonRisk, blameRisk, limitRisk)) }
 }

@@ -25,6 +25,8 @@ public struct Judgement: Codable, Sendable, Hashable {
     /// One pod of several, or one node, is bad, and the rest of the canary is like stable. A hold, no abort, as long as
     /// callers on the whole are served within the limit.
     case onePod = "OnePod"
+    /// The canary may be cold, so that what it does is passed over.
+    case warmingUp = "WarmingUp"
     /// Fewer requests than a verdict needs.
     case tooFewRequests = "TooFewRequests"
     /// Enough requests for a verdict, but they do not decide.
@@ -48,7 +50,7 @@ public struct Judgement: Codable, Sendable, Hashable {
     switch finding {
     case .kept: .pass
     case .worseThanStable, .limitBroken: .fail
-    case .environment, .onePod, .tooFewRequests, .undecided: .insufficient
+    case .environment, .onePod, .warmingUp, .tooFewRequests, .undecided: .insufficient
     case .noMeasurement: .unknown
     }
   }

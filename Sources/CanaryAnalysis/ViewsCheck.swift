@@ -9,6 +9,8 @@ public protocol TrackCheck: Codable, Sendable {
   /// Adds a look.
   mutating func record(
     canary: Measured<Look>, stable: Measured<Look>, parts: TrackParts<Look>, circumstances: Circumstances)
+  /// Discards what speaks against a canary that may be cold (see ``WarmUp``), by ln of what its e-values may not exceed.
+  mutating func discard(above logAllowance: Double)
   /// Whether the canary is shown to be bad: the same as a judgement with the verdict `fail`, without its evidence.
   var fails: Bool { get }
   func judgement(window: Double?, queries: [String]) -> Judgement
@@ -50,6 +52,10 @@ public struct ViewsCheck<Check: TrackCheck>: Sendable {
     parts: TrackParts<Check.Look> = TrackParts(), circumstances: Circumstances = []
   ) {
     views[view].record(canary: canary, stable: stable, parts: parts, circumstances: circumstances)
+  }
+
+  public mutating func discard(above logAllowance: Double) {
+    for index in views.indices { views[index].discard(above: logAllowance) }
   }
 
   public var fails: Bool { views.contains(where: \.fails) }

@@ -20,8 +20,16 @@ private struct Mesh {
   var showsStable = true
   var process = "node-a"
 
-  init(_ slos: [SLOSpec] = [SLOSpec(name: "errors", errorRate: ErrorRateSpec(max: "1%"))]) throws {
-    let plan = try plan(slos: slos)
+  /// Slow requests so far, by track; read where the mesh tells latency.
+  var slow: [Track: Double] = [:]
+  var tellsLatency = false
+
+  init(_ slos: [SLOSpec] = [SLOSpec(name: "errors", errorRate: ErrorRateSpec(max: "1%"))], warmUp: String? = nil) throws
+  {
+    var rollout = rollout()
+    rollout.spec.analysis?.slos = slos
+    rollout.spec.analysis?.warmUp = warmUp
+    let plan = try Plan(rollout)
     judge = RunJudge(
       plan: plan,
       scope: MetricsScope(
@@ -42,6 +50,7 @@ private struct Mesh {
     var answers = LookAnswers()
     for view in MetricsView.allCases {
       answers.answers[LookAnswers.Question(view: view, kind: .requests)] = .series(series(view))
+      if tellsLatency { answers.answers[LookAnswers.Question(view: view, kind: .latency)] = .series(latency(view)) }
     }
     change(&answers)
     judge.record(answers, at: now, traffic: traffic, writtenAt: written, verifiedAt: verified)
@@ -50,18 +59,31 @@ private struct Mesh {
   private func series(_ view: MetricsView) -> [MetricSeries] {
     Track.allCases.filter { $0 == .canary || showsStable }.flatMap { track in
       ["200": (requests[track] ?? 0) - (errors[track] ?? 0), "503": errors[track] ?? 0].map { code, value in
-        var labels = ["response_code": code, "instance": process]
-        switch view {
-        case .caller:
-          labels["destination_service_namespace"] = "shop"
-          labels["destination_service_name"] = "web-\(track.rawValue)"
-        case .callee:
-          labels["destination_workload_namespace"] = "shop"
-          labels["pod"] = track == .stable ? "web-s1-aaaaa" : "web-abc-bbbbb"
-        }
-        return MetricSeries(labels: labels, value: value)
+        MetricSeries(labels: labels(view, track).merging(["response_code": code]) { $1 }, value: value)
       }
     }
+  }
+
+  private func latency(_ view: MetricsView) -> [MetricSeries] {
+    Track.allCases.flatMap { track in
+      let all = requests[track] ?? 0
+      return ["500": all - (slow[track] ?? 0), "1000": all, "+Inf": all].map { boundary, value in
+        MetricSeries(labels: labels(view, track).merging(["le": boundary]) { $1 }, value: value)
+      }
+    }
+  }
+
+  private func labels(_ view: MetricsView, _ track: Track) -> [String: String] {
+    var labels = ["instance": process]
+    switch view {
+    case .caller:
+      labels["destination_service_namespace"] = "shop"
+      labels["destination_service_name"] = "web-\(track.rawValue)"
+    case .callee:
+      labels["destination_workload_namespace"] = "shop"
+      labels["pod"] = track == .stable ? "web-s1-aaaaa" : "web-abc-bbbbb"
+    }
+    return labels
   }
 
   var verdict: Verdict? { judge.latest.checks.first?.verdict }
@@ -229,6 +251,29 @@ struct RunJudgeTests {
       return
     }
     #expect(text.contains(problem), "\(text)")
+  }
+
+  @Test("what a canary does while it is slow is not held against it within the plan's warm-up, and only there")
+  func warmUp() throws {
+    /// Looks until the failure of a canary that fails and is slow for eight looks, and in which a pass was withheld.
+    func watch(_ mesh: Mesh) -> (failed: Int?, withheld: Int, last: Verdict?) {
+      var mesh = mesh
+      mesh.tellsLatency = true
+      mesh.look()
+      var withheld = 0
+      for look in 1...30 {
+        mesh.add(stable: 1000, canary: 1000, errors: look <= 8 ? [.canary: 200] : [:])
+        mesh.slow[.canary, default: 0] += look <= 8 ? 400 : 0
+        mesh.look()
+        if mesh.verdict == .fail { return (look, withheld, .fail) }
+        if mesh.judge.latest.checks.first?.judgement?.finding == .warmingUp { withheld += 1 }
+      }
+      return (nil, withheld, mesh.verdict)
+    }
+    let warm = watch(try Mesh())
+    #expect(warm.failed == nil && warm.withheld == 8 && warm.last == .pass, "\(warm)")
+    #expect(watch(try Mesh(warmUp: "0s")).failed ?? 99 <= 5)
+    #expect((5...8).contains(watch(try Mesh(warmUp: "40s")).failed ?? 99))
   }
 
   @Test("a canary that gets no traffic is not judged, whatever stable does meanwhile")

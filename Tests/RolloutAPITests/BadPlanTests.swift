@@ -385,6 +385,8 @@ import Testing
     Case("spec.analysis.interval", "11m", "11m", "1s to 10m"),
     Case("spec.analysis.minRequests", "0", "0", "from 1 to"),
     Case("spec.analysis.falseAbortRisk", "20%", "20%", "0.0001% to 10%"),
+    Case("spec.analysis.warmUp", "2h", "2h", "0s to 1h"),
+    Case("spec.analysis.warmUp", "2 minutes", "\"2 minutes\"", "such as"),
     Case("spec.analysis.guards", "On", "true", "one of Warn, Abort, Disabled; YAML reads on, off, yes and no as"),
     Case("spec.analysis.guards", "Alert", "\"Alert\"", "one of Warn, Abort, Disabled"),
     Case("spec.analysis.burnRate", "{mode: No}", at: "spec.analysis.burnRate.mode", "false", "one of Hold, Disabled"),

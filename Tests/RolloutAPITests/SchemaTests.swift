@@ -127,6 +127,7 @@ import Testing
       "spec.analysis.onUndecided": .string(Defaults.onUndecided.rawValue),
       "spec.analysis.minRequests": JSON(Defaults.minRequests),
       "spec.analysis.falseAbortRisk": .string(Defaults.falseAbortRisk),
+      "spec.analysis.warmUp": .string(Defaults.warmUp),
       "spec.analysis.guards": .string(Defaults.guards.rawValue),
       "spec.analysis.burnRate.mode": .string(Defaults.burnRateMode.rawValue),
       "spec.hold": .string(Defaults.hold.rawValue),

@@ -80,7 +80,7 @@ struct Attribution: Sendable {
         let culprit = blame.stableCulprit(limit: limit, risk: Self.podRisk)
       else { break }
       note(culprit.sentence)
-    case .onePod, .tooFewRequests, .noMeasurement: break
+    case .onePod, .warmingUp, .tooFewRequests, .noMeasurement: break
     }
     return judged
   }

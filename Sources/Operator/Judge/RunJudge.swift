@@ -22,6 +22,9 @@ struct RunJudge: Sendable {
   private var harm: HarmWatch
   private let hasAutopilot: Bool
   private var volume = VolumeWindow()
+  private var warmUp: WarmUp
+  /// The newest traffic that was verified, and when.
+  private var verified: (traffic: TrafficTarget, at: Date)?
   /// Of the newest look.
   private var stableIsDown = false
   /// When each question was last answered: what grew since then is what the next answer adds.
@@ -65,6 +68,8 @@ struct RunJudge: Sendable {
     budget = plan.analysis.falseAbortRisk.fraction
     let shares = RiskShares(plan)
     hasAutopilot = plan.autopilot != nil
+    // Without a mesh nothing tells how slow a canary is.
+    warmUp = WarmUp(bound: metrics == nil ? 0 : plan.analysis.warmUp / .seconds(1))
     let views = metrics?.views ?? []
     harm = HarmWatch(views: views, risk: plan.analysis.falseAbortRisk.fraction * shares.autopilot)
     objectives = plan.analysis.slos.compactMap { slo in
@@ -159,6 +164,7 @@ struct RunJudge: Sendable {
     // nothing reaches is not judged: stable's numbers alone say nothing of it.
     if let verifiedAt, traffic.reachesCanary {
       let whole = increases.filter { $0.value.value == nil || answeredAt[$0.key] ?? .distantPast >= verifiedAt }
+      warm(whole, traffic, verifiedAt)
       feed(whole, traffic, uneven: uneven)
       attribute(whole, traffic, writtenAt, places)
       if whole.contains(where: { $0.value.value != nil }) {
@@ -183,7 +189,9 @@ struct RunJudge: Sendable {
   func round(
     _ setting: QuerySetting, now: Date, traffic: TrafficTarget, writtenAt: Date?, verifiedAt: Date?
   ) -> QueryRound? {
-    queries.round(setting, now: now, traffic: traffic, writtenAt: writtenAt, verifiedAt: verifiedAt)
+    // Windows hold what a cold canary did, too.
+    guard !warmUp.isOpen || verifiedAt == nil else { return nil }
+    return queries.round(setting, now: now, traffic: traffic, writtenAt: writtenAt, verifiedAt: verifiedAt)
   }
 
   /// Takes the answers to a team's own queries in; they come at times of their own.
@@ -226,6 +234,36 @@ struct RunJudge: Sendable {
     }
   }
 
+  /// Finds out whether the canary is warm, in the view that counts most of its requests.
+  private mutating func warm(
+    _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget, _ verifiedAt: Date
+  ) {
+    if verifiedAt != verified?.at {
+      // More traffic comes with processes that were just started.
+      if verified.map({ traffic.weight > $0.traffic.weight || !$0.traffic.reachesCanary }) ?? true { warmUp.begin() }
+      verified = (traffic, verifiedAt)
+    }
+    // A view that cannot tell how slow the canary is says at least how old its traffic is.
+    let looks = (metrics?.views ?? []).compactMap {
+      view -> (view: MetricsView, began: Date, canary: LatencyHistogram?)? in
+      func question(_ kind: LookAnswers.Question.Kind) -> LookAnswers.Question {
+        LookAnswers.Question(view: view, kind: kind)
+      }
+      guard increases[question(.requests)]?.value != nil, let began = answeredAt[question(.requests)] else {
+        return nil
+      }
+      return (view, began, increases[question(.latency)].flatMap { histogram($0, .canary, view, traffic).value })
+    }
+    guard let look = looks.max(by: { $0.canary?.total ?? -1 < $1.canary?.total ?? -1 }) else { return }
+    func increase(_ kind: LookAnswers.Question.Kind) -> Measured<[MetricsKey: Double]> {
+      increases[LookAnswers.Question(view: look.view, kind: kind)] ?? .missing
+    }
+    warmUp.record(
+      age: look.began.timeIntervalSince(verifiedAt),
+      requests: counts(increase(.requests), .canary, look.view, traffic).value, canary: look.canary,
+      stable: histogram(increase(.latency), .stable, look.view, traffic).value)
+  }
+
   private mutating func feed(
     _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget,
     uneven: Set<LookAnswers.Question>
@@ -245,6 +283,7 @@ struct RunJudge: Sendable {
           check.record(
             place, canary: canary, stable: stable, parts: LookParts.counts(found.value ?? [:]),
             circumstances: circumstances(question))
+          if let allowance = warmUp.logAllowance { check.discard(above: allowance) }
           objectives[index].check = .errors(check)
           compare(index, place, canary.value, stable.value)
         case .latency(var check):
@@ -254,6 +293,7 @@ struct RunJudge: Sendable {
           check.record(
             place, canary: canary, stable: stable, parts: LookParts.histograms(found.value ?? [:]),
             circumstances: circumstances(question))
+          if let allowance = warmUp.logAllowance { check.discard(above: allowance) }
           objectives[index].check = .latency(check)
           let limit = check.views[place].max
           compare(index, place, canary.value?.slower(thanAtLeast: limit), stable.value?.slower(thanAtLeast: limit))
@@ -266,6 +306,10 @@ struct RunJudge: Sendable {
   private mutating func learn(
     _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget
   ) {
+    for view in metrics?.views.prefix(1) ?? [] {
+      guard let found = increases[LookAnswers.Question(view: view, kind: .latency)] else { continue }
+      warmUp.learn(stable: histogram(found, .stable, view, traffic).value)
+    }
     for index in objectives.indices {
       for (place, view) in (metrics?.views ?? []).enumerated() where isServed(.stable, view, traffic) {
         switch objectives[index].check {
@@ -286,7 +330,8 @@ struct RunJudge: Sendable {
   }
 
   private mutating func compare(_ index: Int, _ place: Int, _ canary: Counts?, _ stable: Counts?) {
-    guard let canary, let stable, objectives[index].earlier.indices.contains(place) else { return }
+    // What a cold canary does is not compared with what stable did before.
+    guard !warmUp.isOpen, let canary, let stable, objectives[index].earlier.indices.contains(place) else { return }
     objectives[index].earlier[place].record(canary: canary, stable: stable)
   }
 
@@ -405,7 +450,7 @@ struct RunJudge: Sendable {
     if objective.earlier.indices.contains(place), let note = objective.earlier[place].note {
       judgement.evidence.notes.append(note)
     }
-    judgement = objective.attribution.judged(judgement)
+    judgement = warmUp.judged(objective.attribution.judged(judgement))
     judgement.evidence.window = watched.map { $0.upperBound.timeIntervalSince($0.lowerBound) }
     judgement.evidence.queries = [questions[LookAnswers.Question(view: view, kind: kind)]].compactMap { $0 }
     judgement.evidence.budget = objective.isDryRun ? nil : budget

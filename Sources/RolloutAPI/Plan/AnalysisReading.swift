@@ -14,6 +14,7 @@ extension PlanReader {
       minRequests: integer(spec.minRequests ?? Defaults.minRequests, field + ".minRequests", in: 1...1_000_000),
       falseAbortRisk: percent(
         spec.falseAbortRisk ?? Defaults.falseAbortRisk, field + ".falseAbortRisk", in: Self.risks),
+      warmUp: duration(spec.warmUp, or: Defaults.warmUp, field + ".warmUp", in: .zero ... .seconds(3600)),
       guards: spec.guards ?? Defaults.guards, burnWindows: burnWindows(spec.burnRate, field + ".burnRate"))
   }
 

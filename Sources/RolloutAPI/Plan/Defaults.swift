@@ -19,6 +19,7 @@ public enum Defaults {
   public static let onUndecided = UndecidedAction.pause
   public static let minRequests = 50
   public static let falseAbortRisk = "0.1%"
+  public static let warmUp = "90s"
   public static let guards = GuardMode.warn
   public static let burnRateMode = BurnRateMode.hold
   /// The pairs of the SRE workbook that page: 2 % of a 30-day budget in an hour, 5 % in six.

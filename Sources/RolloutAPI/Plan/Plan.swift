@@ -145,6 +145,8 @@ public struct PlanAnalysis: Sendable, Hashable {
   public let minRequests: Int
   /// The probability that a run aborts a canary that is no worse than stable, all checks together.
   public let falseAbortRisk: Percent
+  /// How long what a slow canary does is not held against it, each time more traffic reaches it; 0 for never.
+  public let warmUp: Duration
   public let guards: GuardMode
   /// The pairs of windows in which a burning error budget holds the run; empty where it does not.
   public let burnWindows: [BurnWindows]

@@ -12,6 +12,8 @@ public struct AnalysisSpec: Codable, Sendable, Hashable {
   public var minRequests: Int?
   /// The probability that a run aborts a canary that is no worse than stable, all checks together.
   public var falseAbortRisk: String?
+  /// How long a canary that was just given traffic may be cold: slow, and failing for that reason.
+  public var warmUp: String?
   /// Whether anomalies of what the cluster exports anyway are looked for, and what they do.
   public var guards: GuardMode?
   /// When the service as a whole burns its error budget too fast to go on.
@@ -20,7 +22,7 @@ public struct AnalysisSpec: Codable, Sendable, Hashable {
   public init(
     slos: [SLOSpec]? = nil, templates: [TemplateReference]? = nil, deadline: String? = nil, interval: String? = nil,
     onUndecided: UndecidedAction? = nil, minRequests: Int? = nil, falseAbortRisk: String? = nil,
-    guards: GuardMode? = nil, burnRate: BurnRateSpec? = nil
+    warmUp: String? = nil, guards: GuardMode? = nil, burnRate: BurnRateSpec? = nil
   ) {
     self.slos = slos
     self.templates = templates
@@ -29,6 +31,7 @@ public struct AnalysisSpec: Codable, Sendable, Hashable {
     self.onUndecided = onUndecided
     self.minRequests = minRequests
     self.falseAbortRisk = falseAbortRisk
+    self.warmUp = warmUp
     self.guards = guards
     self.burnRate = burnRate
   }

@@ -114,6 +114,7 @@ enum Explanation {
     "LimitBroken": "The canary breaks its limit, by more than chance explains.",
     "Environment":
       "The canary breaks its limit and stable is no better: look at what both depend on. The canary is not blamed.",
+    "WarmingUp": "The canary may be cold, so that what it does is not held against it yet.",
     "TooFewRequests": "Too few requests to tell. More traffic or more time decides.",
     "Undecided": "What was seen so far allows both. More traffic or more time decides.",
     "OnePod":

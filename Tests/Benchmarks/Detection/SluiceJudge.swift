@@ -6,6 +6,7 @@ import CanaryAnalysis
 struct SluiceJudge: Judge {
   private var errors: ViewsCheck<ErrorRateCheck>
   private var latency: ViewsCheck<LatencyCheck>
+  private var warmUp = WarmUp(bound: 90)
 
   init(_ scenario: Scenario) {
     func settings(_ name: String) -> CheckSettings {
@@ -20,6 +21,7 @@ struct SluiceJudge: Judge {
   }
 
   mutating func learn(_ measured: MeasuredLook) {
+    warmUp.learn(stable: measured.stable.histogram.value)
     errors.learn(0, stable: measured.stable.counts, parts: measured.stableParts.compactMap(\.counts.value))
     latency.learn(0, stable: measured.stable.histogram, parts: measured.stableParts.compactMap(\.histogram.value))
   }
@@ -27,6 +29,11 @@ struct SluiceJudge: Judge {
   mutating func aborts(_ look: Int, _ measured: MeasuredLook?) -> Bool {
     let circumstances: Circumstances = measured?.isUneven ?? false ? .uneven : []
     let (own, others) = (measured?.canaryParts ?? [], measured?.stableParts ?? [])
+    // The canary's processes begin with the run.
+    if look == 0 { warmUp.begin() }
+    warmUp.record(
+      age: Double(look) * Scenario.secondsPerLook, requests: measured?.canary.counts.value,
+      canary: measured?.canary.histogram.value, stable: measured?.stable.histogram.value)
     errors.record(
       0, canary: measured?.canary.counts ?? .missing, stable: measured?.stable.counts ?? .missing,
       parts: TrackParts(canary: own.compactMap(\.counts.value), stable: others.compactMap(\.counts.value)),
@@ -35,6 +42,10 @@ struct SluiceJudge: Judge {
       0, canary: measured?.canary.histogram ?? .missing, stable: measured?.stable.histogram ?? .missing,
       parts: TrackParts(canary: own.compactMap(\.histogram.value), stable: others.compactMap(\.histogram.value)),
       circumstances: circumstances)
+    if let allowance = warmUp.logAllowance {
+      errors.discard(above: allowance)
+      latency.discard(above: allowance)
+    }
     return errors.fails || latency.fails
   }
 }
