@@ -146,9 +146,6 @@ struct CapacityTests {
     let world = try await OperatorWorld.resting()
     try world.create(
       "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: compute, namespace: shop}\nspec: {hard: {pods: \"4\"}}")
-    try world.patch(
-      .resourceQuotas, named: "compute", ["status": ["hard": ["pods": "4"], "used": ["pods": "4"]]],
-      subresource: "status")
     try world.setImage("v2")
     try await world.settle("the limit") { $0.condition("CapacityLimited") != nil }
     await world.pass(5)
@@ -161,9 +158,7 @@ struct CapacityTests {
     )
     #expect(world.status["message"]?.string?.hasPrefix("waiting for room: ") == true)
     #expect(world.phase == "Running")
-    try world.patch(
-      .resourceQuotas, named: "compute", ["status": ["hard": ["pods": "20"], "used": ["pods": "4"]]],
-      subresource: "status")
+    try world.patch(.resourceQuotas, named: "compute", ["spec": ["hard": ["pods": "20"]]])
     try await world.settle("the promotion") { $0.phase == "Idle" && !$0.runs.isEmpty }
     #expect(world.condition("CapacityLimited") == nil)
     #expect(world.breaches == [])

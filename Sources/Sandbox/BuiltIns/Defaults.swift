@@ -32,6 +32,7 @@ extension BuiltIns {
     case ("batch", "Job"): object.change("spec", Defaults.jobSpec)
     case ("batch", "CronJob"): object.change("spec", Defaults.cronJobSpec)
     case ("scheduling.k8s.io", "PriorityClass"): object.fill("preemptionPolicy", "PreemptLowerPriority")
+    case ("", "LimitRange"): object.change("spec", LimitRanger.fill)
     case ("policy", "PodDisruptionBudget"):
       if object[path: ["spec", "minAvailable"]] == nil, object[path: ["spec", "maxUnavailable"]] == nil {
         object[path: ["spec", "minAvailable"]] = 1
@@ -283,14 +284,14 @@ extension JSON {
   }
 
   /// Changes a member that is an object.
-  fileprivate mutating func change(_ name: String, _ body: (inout JSON) -> Void) {
+  mutating func change(_ name: String, _ body: (inout JSON) -> Void) {
     guard var member = self[name], member.object != nil else { return }
     body(&member)
     self[name] = member
   }
 
   /// Changes each element of a member that is a list.
-  fileprivate mutating func changeEach(_ name: String, _ body: (inout JSON) -> Void) {
+  mutating func changeEach(_ name: String, _ body: (inout JSON) -> Void) {
     guard var elements = self[name]?.array else { return }
     for index in elements.indices { body(&elements[index]) }
     self[name] = .array(elements)

@@ -39,6 +39,7 @@ enum Validation {
     case ("events.k8s.io", "Event"): causes += EventValidation.events(object, old: old)
     case ("autoscaling", "HorizontalPodAutoscaler"): causes += autoscaler(spec)
     case ("policy", "PodDisruptionBudget"): causes += budget(spec)
+    case ("", "ResourceQuota"): causes += Quotas.causes(spec)
     case ("rbac.authorization.k8s.io", "RoleBinding"), ("rbac.authorization.k8s.io", "ClusterRoleBinding"):
       if let old, old["roleRef"] != object["roleRef"] {
         causes.append(.invalid("roleRef", object["roleRef"], "cannot change roleRef"))
@@ -98,7 +99,7 @@ enum Validation {
     let most = spec["maxReplicas"]?.int ?? 0
     let least = spec["minReplicas"]?.int ?? 1
     if least < 1 { causes.append(.invalid("spec.minReplicas", JSON(least), "must be greater than or equal to 1")) }
-    if most < 1 { causes.append(.invalid("spec.maxReplicas", JSON(most), "must be greater than 0")) }
+    if most < 1 { causes.append(.required("spec.maxReplicas", "must be set and greater than 0")) }
     if most < least {
       causes.append(
         .invalid("spec.maxReplicas", JSON(most), "must be greater than or equal to `minReplicas`"))

@@ -26,6 +26,8 @@ enum AutoscalerConversion {
     }
     object["spec"] = spec
     for field in ["currentMetrics", "conditions"] { object[path: ["status", field]] = nil }
+    // The newer version leaves out a count of 0, the older one writes it.
+    if object[path: ["status", "currentReplicas"]] == nil { object[path: ["status", "currentReplicas"]] = 0 }
     return object
   }
 
@@ -50,6 +52,10 @@ enum AutoscalerConversion {
       spec[target] = nil
     }
     stored["spec"] = spec
+    if stored[path: ["status", "currentReplicas"]] == 0 { stored[path: ["status", "currentReplicas"]] = nil }
+    if stored["status"] != nil, stored[path: ["status", "currentMetrics"]] == nil {
+      stored[path: ["status", "currentMetrics"]] = .null
+    }
     return stored
   }
 

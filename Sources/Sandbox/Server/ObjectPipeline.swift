@@ -26,6 +26,8 @@ extension APIServer {
     try checkNamespace(call, in: state, name: object.name)
     if !isApply { object = KindRules.manage(object, old: nil, call, options) }
     object = OwnerReferences.withoutDuplicates(object)
+    let ranges = call.type == .pods ? LimitRanger.ranges(in: call.target.namespace, state) : []
+    object = LimitRanger.fill(object, from: ranges)
     var admission = Admission(call, options, operation: .create, old: nil, state)
     object = try admission.mutate(object)
 
@@ -51,8 +53,10 @@ extension APIServer {
 
     try Strategy.prepareForCreate(&object, call, in: state, allocate: { self.clusterIP(in: state) })
     try KindRules.validate(object, old: nil, call)
+    if call.type == .pods { try LimitRanger.validate(object, ranges) }
     try admission.validate(object)
     call.warnings += admission.warnings
+    try Quotas.admit(object, call, isDryRun: options.isDryRun, in: &state)
 
     let key = object.objectKey
     if let existing = state.object(call.kind.stored, key) {

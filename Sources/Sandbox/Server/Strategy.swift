@@ -15,10 +15,15 @@ enum Strategy {
       return
     }
     switch (call.type.group, call.type.plural) {
-    case ("apps", "deployments"), ("policy", "poddisruptionbudgets"), ("autoscaling", "horizontalpodautoscalers"),
-      ("batch", "cronjobs"),
+    case ("apps", "deployments"), ("batch", "cronjobs"), ("", "resourcequotas"),
       ("admissionregistration.k8s.io", "validatingadmissionpolicies"):
       object["status"] = [:]
+    case ("policy", "poddisruptionbudgets"):
+      object["status"] = ["disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0]
+    case ("autoscaling", "horizontalpodautoscalers"):
+      object["status"] =
+        call.type.version == "v1"
+        ? ["currentReplicas": 0, "desiredReplicas": 0] : ["desiredReplicas": 0, "currentMetrics": .null]
     case ("apps", "replicasets"):
       object["status"] = ["replicas": 0]
     case ("", "services"):

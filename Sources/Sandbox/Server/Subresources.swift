@@ -63,17 +63,6 @@ extension APIServer {
     }
   }
 
-  private func evict(_ call: Call) throws(Status) -> ServerResponse {
-    let eviction = try RequestBody(call.request, expecting: "Eviction").value
-    var options = DeleteOptions()
-    options.gracePeriodSeconds = eviction[path: ["deleteOptions", "gracePeriodSeconds"]]?.int
-    let final = options
-    _ = try transaction(dryRun: call.request.parameter("dryRun") == "All") { state throws(Status) in
-      try self.delete(call, final, in: &state)
-    }
-    return .json(201, ["kind": "Status", "apiVersion": "v1", "metadata": [:], "status": "Success", "code": 201])
-  }
-
   // MARK: Scale
 
   private func scale(_ call: inout Call) throws(Status) -> ServerResponse {

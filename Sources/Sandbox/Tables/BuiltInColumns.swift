@@ -76,6 +76,10 @@ enum BuiltInColumns {
       [name, Column(name: "Created At", type: "date", description: "When it was created.")]
     case ("", "serviceaccounts"):
       [name, Column(name: "Secrets", description: "How many secrets it names."), age]
+    case ("autoscaling", "horizontalpodautoscalers"): LimitCells.autoscalerColumns
+    case ("policy", "poddisruptionbudgets"): LimitCells.budgetColumns
+    case ("", "resourcequotas"): LimitCells.quotaColumns
+    case ("", "limitranges"): [name, Column(name: "Created At", type: "date", description: "When it was created.")]
     default: [name, age]
     }
   }
@@ -137,6 +141,14 @@ enum BuiltInColumns {
       return [name, object[path: ["metadata", "creationTimestamp"]] ?? .null]
     case ("", "serviceaccounts"):
       return [name, JSON(object["secrets"]?.array?.count ?? 0), age]
+    case ("autoscaling", "horizontalpodautoscalers"):
+      return [name] + LimitCells.autoscaler(spec, status) + [age]
+    case ("policy", "poddisruptionbudgets"):
+      return [name] + LimitCells.budget(spec, status) + [age]
+    case ("", "resourcequotas"):
+      return [name] + LimitCells.quota(status) + [age]
+    case ("", "limitranges"):
+      return [name, object[path: ["metadata", "creationTimestamp"]] ?? .null]
     default:
       return [name, age]
     }

@@ -53,6 +53,8 @@ struct KubectlCreateTests {
         + "{.spec.metrics[0].resource.target.averageUtilization}", "570"
     ),
     ("expose deployment web --port=80 --name=exposed", "svc exposed -o jsonpath={.spec.selector.app}", "web"),
+    // With a quota for cpu a pod would have to say how much of it.
+    ("delete quota q", "quota --ignore-not-found", ""),
     ("run lone --image=busybox --port=80", "pod lone -o jsonpath={.spec.containers[0].image}", "busybox"),
     (
       "create secret docker-registry pull --docker-server=r.example --docker-username=u --docker-password=p",

@@ -23,7 +23,7 @@ struct TranscriptTests {
 
   @Test("all transcripts are there, and the list names only transcripts")
   func complete() {
-    #expect(Transcript.names.count == 64)
+    #expect(Transcript.names.count == 68)
     #expect(Set(Self.left.keys).subtracting(Transcript.names).isEmpty)
     let left = Self.left.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
     print("transcripts: \(Transcript.names.count - Self.left.count) replayed, \(Self.left.count) left: \(left)")

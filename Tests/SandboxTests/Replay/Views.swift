@@ -98,6 +98,19 @@ enum Views {
       metadata["annotations"] = withoutRevision(metadata["annotations"])
       return ["kind": "Deployment", "metadata": metadata, "spec": members(body["spec"], ["replicas", "paused"])]
     case "spec.template": return body[path: ["spec", "template"]] ?? body
+    case "status": return body["status"] ?? .null
+    case "metadata.annotations, the resources of the first container, status.qosClass":
+      return [
+        "annotations": body[path: ["metadata", "annotations"]] ?? .null,
+        "resources": body[path: ["spec", "containers"]]?[0]?["resources"] ?? .null,
+        "qosClass": body[path: ["status", "qosClass"]] ?? .null,
+      ]
+    case "the columns' names, types and priorities; the cells of each row but the last one, the age":
+      return [
+        "columns": .array(
+          (body["columnDefinitions"]?.array ?? []).map { members($0, ["name", "type", "format", "priority"]) }),
+        "cells": .array((body["rows"]?.array ?? []).map { .array(($0["cells"]?.array ?? []).dropLast()) }),
+      ]
     case "ownerReferences, finalizers and annotations of metadata; spec without defaults that the patch does not touch":
       guard let spec = body["spec"], let pod = spec[path: ["template", "spec"]] else { return body }
       var cut = JSON.emptyObject

@@ -25,6 +25,11 @@ final class AutoscalerController: BuiltInController {
 
   func sync(_ object: TypedKey, in cluster: any ClusterAccess) throws(Status) -> Duration? {
     guard var autoscaler = cluster.get(.autoscalers, object.key) else { return nil }
+    // A new one is first looked at a period after it came.
+    if let created = autoscaler[path: ["metadata", "creationTimestamp"]]?.string.flatMap({ Timestamp($0) }) {
+      let first = created.date.adding(ReplicaCalculation.syncPeriod)
+      if first > cluster.now { return first.since(cluster.now) }
+    }
     let reference = autoscaler[path: ["spec", "scaleTargetRef"]]
     guard
       let type = cluster.type(

@@ -18,18 +18,16 @@ struct DisruptionController: BuiltInController {
 
   func sync(_ object: TypedKey, in cluster: any ClusterAccess) throws(Status) -> Duration? {
     guard var budget = cluster.get(.budgets, object.key) else { return nil }
-    // Unlike elsewhere, an empty selector of a budget selects every pod of the namespace.
-    let selector = try? budget[path: ["spec", "selector"]]?.decode(KubernetesAPI.LabelSelector.self)
     let pods = cluster.list(.pods, namespace: budget.namespace).filter { pod in
-      selector?.matches(pod.labels) ?? false
-        && !["Succeeded", "Failed"].contains(pod[path: ["status", "phase"]]?.string)
+      Budgets.selects(budget, pod) && !["Succeeded", "Failed"].contains(pod[path: ["status", "phase"]]?.string)
     }
     let (expected, desired) = expectation(of: budget, pods, in: cluster)
-    let healthy = pods.count { pod in
-      !pod.isBeingDeleted
-        && pod[path: ["status", "conditions"]]?.array?.contains { $0["type"] == "Ready" && $0["status"] == "True" }
-          ?? false
+    // What was evicted counts as gone already, until it is; after two minutes it is taken to stay.
+    let evicted = (budget[path: ["status", "disruptedPods"]]?.strings ?? [:]).filter { name, time in
+      let isStale = Timestamp(time).map { cluster.now.timeIntervalSince($0.date) > 120 } ?? true
+      return !isStale && pods.contains { $0.name == name && !$0.isBeingDeleted }
     }
+    let healthy = pods.count { !$0.isBeingDeleted && evicted[$0.name] == nil && Budgets.isReady($0) }
     let before = budget["status"]
     for (field, value) in [
       ("observedGeneration", budget.generation), ("expectedPods", expected), ("desiredHealthy", desired),
@@ -37,6 +35,8 @@ struct DisruptionController: BuiltInController {
     ] {
       budget[path: ["status", field]] = JSON(value)
     }
+    budget[path: ["status", "disruptedPods"]] = evicted.isEmpty ? nil : JSON(evicted)
+    budget = Budgets.withCondition(budget, now: cluster.now)
     guard budget["status"] != before else { return nil }
     budget[path: ["metadata", "resourceVersion"]] = nil
     _ = try cluster.update(.budgets, budget, subresource: "status")

@@ -42,7 +42,7 @@ final class ControllerManager: ServiceLifecycle.Service {
       controllers: [
         NamespaceController(), ServiceAccountController(), DeploymentController(), ReplicaSetController(),
         NodeAgent(behaviours: behaviour), EndpointSliceController(), RouteStatusController(), GarbageCollector(),
-        AutoscalerController(usages: usages), DisruptionController(),
+        AutoscalerController(usages: usages), DisruptionController(), QuotaController(),
       ],
       logger: logger)
   }
