@@ -6,7 +6,7 @@ import Testing
 extension EndToEnd {
   @Test(
     "behind a Gateway a good image is promoted and a bad one rolled back, by an HTTPRoute",
-    .enabled(if: GivenCluster() == nil))
+    .enabled(if: GivenCluster() == nil || GivenCluster.standsInForGateways))
   func behindGateway() async throws {
     var manifest = Manifest()
     manifest.callers = """
@@ -40,7 +40,7 @@ extension EndToEnd {
 
   @Test(
     "in a mesh of Linkerd's a good image is promoted and a bad one rolled back, by its own metrics",
-    .enabled(if: GivenCluster() == nil))
+    .enabled(if: GivenCluster() == nil || GivenCluster.standsInForGateways))
   func inLinkerd() async throws {
     var manifest = Manifest()
     manifest.mesh = "linkerd.io/inject: enabled"

@@ -6,6 +6,7 @@ import KubernetesClient
 import Logging
 import Sandbox
 import ServiceLifecycle
+import TrafficRouting
 
 /// Serves a cluster that is not one, to try a plan on a laptop.
 struct SandboxCommand: AsyncParsableCommand {
@@ -28,6 +29,11 @@ struct SandboxCommand: AsyncParsableCommand {
       valueName: "kubeconfig"))
   var meshOf: String?
 
+  @Flag(
+    help: "With --mesh-of: write the status of HTTPRoutes there, as an implementation of the Gateway API would."
+  )
+  var meshRouteStatus = false
+
   @Option(help: "A file that gets a line for each request to a resource, as a real server's audit log.")
   var auditLog: String?
 
@@ -49,6 +55,9 @@ struct SandboxCommand: AsyncParsableCommand {
     }
     guard (kubeconfig == nil) != (meshOf == nil) else {
       throw ValidationError("wanted --kubeconfig, where the sandbox's is written, or --mesh-of, a cluster's own")
+    }
+    if meshRouteStatus, meshOf == nil {
+      throw ValidationError("--mesh-route-status: it says more of --mesh-of, which is missing")
     }
     if dataPlane != nil, meshOf != nil {
       throw ValidationError("--data-plane: the pods of the cluster of --mesh-of cannot be made to listen; leave it out")
@@ -97,9 +106,18 @@ struct SandboxCommand: AsyncParsableCommand {
     let client = KubernetesClient(settings, transport: transport, logger: logger)
     let informers = MeshBeside.types.map { Informer<JSON>($0, client: client) }
     let caches = Dictionary(uniqueKeysWithValues: zip(MeshBeside.types, informers.map(\.cache)))
-    let mesh = MeshBeside(metricsPort: meshMetricsPort, logger: logger) { type in
-      caches[type]?.objects ?? []
-    } onListening: { port in
+    let writeStatus: @Sendable (JSON) async -> Void = { route in
+      do {
+        _ = try await client.replace(.httpRoutes, route, subresource: "status")
+      } catch {
+        let metadata: Logger.Metadata = ["route": "\(route.objectKey)", "error": "\(error)"]
+        logger.debug("a route's status was not written", metadata: metadata)
+      }
+    }
+    let mesh = MeshBeside(
+      metricsPort: meshMetricsPort, logger: logger, objects: { caches[$0]?.objects ?? [] },
+      writeStatus: meshRouteStatus ? writeStatus : nil
+    ) { port in
       Output.print([
         "A mesh is simulated by the routing objects of \(settings.server). Ctrl-C ends it.",
         "Its metrics, for a Prometheus with honor_labels: http://127.0.0.1:\(port)/metrics",

@@ -8,8 +8,8 @@ struct GivenCluster: Sendable {
   let kubeconfig: String
   /// At the end of the namespaces' names, so that nothing of somebody's is touched.
   let suffix: String
-  /// Its definitions of the mesh's kinds, applied where the cluster has none.
-  private let meshDefinitions: String?
+  /// Folders with definitions of the meshes' kinds, applied where the cluster has none.
+  private let meshDefinitions: [String]
   /// Where the server's audit log can be read, if anywhere.
   let auditLog: URL?
 
@@ -19,7 +19,7 @@ struct GivenCluster: Sendable {
     guard let kubeconfig = environment["SLUICE_TEST_KUBECONFIG"] else { return nil }
     self.kubeconfig = kubeconfig
     suffix = "-" + String(UUID().uuidString.lowercased().prefix(6))
-    meshDefinitions = environment["SLUICE_TEST_CRDS"]
+    meshDefinitions = (environment["SLUICE_TEST_CRDS"] ?? "").split(separator: "\n").map(String.init)
     auditLog = environment["SLUICE_TEST_AUDIT_LOG"].map { URL(filePath: $0) }
   }
 
@@ -42,21 +42,38 @@ struct GivenCluster: Sendable {
     try await probe(kubectl)
   }
 
+  static let virtualServices = "virtualservices.v1.networking.istio.io"
+  static let httpRoutes = "httproutes.v1.gateway.networking.k8s.io"
+
+  /// Whether the tests of the Gateway API can run: there is nobody else who would write the status of routes.
+  static let standsInForGateways = ProcessInfo.processInfo.environment["SLUICE_TEST_ROUTE_STATUS"] == "yes"
+
+  func serves(_ resource: String, _ kubectl: Program) async throws -> Bool {
+    try await kubectl.run(["get", resource, "-A"]).exitCode == 0
+  }
+
   private func prepareMesh(_ kubectl: Program) async throws {
-    let served = try await kubectl.run(["get", "virtualservices.v1.networking.istio.io", "-A"])
-    if served.exitCode == 0 { return }
-    guard let meshDefinitions else {
-      throw HarnessError(
-        "the cluster does not serve virtualservices.networking.istio.io/v1; install Istio, or name a folder with its "
-          + "definitions: Tests/run --cluster --crds DIR")
+    for folder in meshDefinitions {
+      let folder = ["--recursive", "-f", folder]
+      let there = try await kubectl.run(["get", "--ignore-not-found", "--output=name"] + folder)
+      // What the cluster has is its own; a part of a set is not completed.
+      guard there.exitCode == 0, there.output.isEmpty else { continue }
+      let applied = try await kubectl.run(["apply", "--server-side"] + folder)
+      guard applied.exitCode == 0 else { throw HarnessError("\(applied)") }
+      // What was brought along goes again in the end.
+      let marked = try await kubectl.run(["label"] + folder + ["\(Self.label)=definitions"])
+      guard marked.exitCode == 0 else { throw HarnessError("\(marked)") }
     }
-    let applied = try await kubectl.run(["apply", "--server-side", "-f", meshDefinitions])
-    guard applied.exitCode == 0 else { throw HarnessError("\(applied)") }
-    // What was brought along goes again in the end.
-    let marked = try await kubectl.run(["label", "-f", meshDefinitions, "\(Self.label)=definitions"])
-    guard marked.exitCode == 0 else { throw HarnessError("\(marked)") }
-    _ = try await poll("the mesh's definitions", within: .seconds(30), every: .milliseconds(500)) {
-      try await kubectl.run(["get", "virtualservices.v1.networking.istio.io", "-A"]).exitCode == 0 ? true : nil
+    for resource in [Self.virtualServices] + (Self.standsInForGateways ? [Self.httpRoutes] : []) {
+      do {
+        _ = try await poll(resource, within: .seconds(meshDefinitions.isEmpty ? 0 : 30), every: .milliseconds(500)) {
+          try await serves(resource, kubectl) ? true : nil
+        }
+      } catch is HarnessError {
+        throw HarnessError(
+          "the cluster does not serve \(resource); install it, or name a folder with its definitions: Tests/run --cluster "
+            + "--crds DIR")
+      }
     }
   }
 
@@ -86,7 +103,12 @@ struct GivenCluster: Sendable {
   /// Takes away what was installed, after the controller has ended.
   func uninstall(_ kubectl: Program) async {
     await remove(["-k", Machine.source("deploy").path, "--ignore-not-found"], kubectl)
-    await remove(["customresourcedefinitions", "--selector=\(Self.label)"], kubectl)
+    // Sets of definitions bring policies that guard their upgrades.
+    await remove(
+      [
+        "customresourcedefinitions,validatingadmissionpolicies,validatingadmissionpolicybindings",
+        "--selector=\(Self.label)",
+      ], kubectl)
   }
 
   private func remove(_ what: [String], _ kubectl: Program) async {

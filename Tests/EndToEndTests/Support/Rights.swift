@@ -63,7 +63,11 @@ struct Rights: Hashable, CustomStringConvertible {
         verb: event["verb"]?.string ?? "",
         resource: resource(object["resource"]?.string ?? "", object["apiGroup"]?.string, object["subresource"]?.string),
         names: object["name"]?.string.map { [$0] } ?? [])
-      if event[path: ["responseStatus", "code"]]?.int == 403 { refused.insert(right.description) }
+      // A namespace that is on its way out is also a reason for 403; the authorizer's own word says which it was.
+      let decision = event[path: ["annotations", "authorization.k8s.io/decision"]]?.string
+      if event[path: ["responseStatus", "code"]]?.int == 403, decision ?? "forbid" == "forbid" {
+        refused.insert(right.description)
+      }
       done.insert(right)
     }
     return (done, refused)

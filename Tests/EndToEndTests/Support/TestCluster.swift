@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import HTTPTransport
 import KubernetesAPI
 import Synchronization
@@ -25,6 +26,7 @@ actor TestCluster {
   private var controller: Daemon?
   private var scenarios: Set<String> = []
   private var running = 0
+  private var proxyPort: Int?
 
   /// The cluster that the tests of a suite share.
   @TaskLocal static var current: TestCluster?
@@ -77,9 +79,10 @@ actor TestCluster {
     let meshPort = try Machine.freePort()
     if let given {
       try await given.prepare(kubeconfig: URL(filePath: kubeconfig), kubectl)
+      let arguments = ["sandbox", "--mesh-of", kubeconfig, "--mesh-metrics-port", "\(meshPort)"]
       daemons.append(
         try Daemon(
-          "mesh", sluice, ["sandbox", "--mesh-of", kubeconfig, "--mesh-metrics-port", "\(meshPort)"],
+          "mesh", sluice, arguments + (GivenCluster.standsInForGateways ? ["--mesh-route-status"] : []),
           log: log("mesh")))
     } else {
       let arguments = [
@@ -97,8 +100,8 @@ actor TestCluster {
     try await startPrometheus(scraping: meshPort)
     try await install()
     if !hasPolicies { try await must(["delete", "-k", Machine.source("deploy/policies").path]) }
-    // The simulated controllers of Gateways write no status on a cluster of somebody else's.
-    try record.start(kubectl, hasGateways: given == nil, logs: folder)
+    let hasGateways = try await given?.serves(GivenCluster.httpRoutes, kubectl) ?? true
+    try record.start(kubectl, hasGateways: hasGateways, logs: folder)
     try startController()
   }
 
@@ -174,14 +177,17 @@ actor TestCluster {
   }
 
   /// Starts another controller, which reaches the API server through a gate of its own. It leads when nobody else does.
-  func startController(named name: String, leaseSeconds: Int) throws -> (controller: Daemon, gate: Gate) {
-    let text = try String(contentsOfFile: kubeconfig, encoding: .utf8)
-    guard let found = text.firstMatch(of: /http:\/\/127\.0\.0\.1:(\d+)/), let server = Int(found.1) else {
-      throw HarnessError("no address of the API server in \(kubeconfig)")
-    }
-    let gate = try Gate(to: server)
+  func startController(named name: String, leaseSeconds: Int) async throws -> (controller: Daemon, gate: Gate) {
+    let gate = try Gate(to: try await plainPort())
     let file = folder.appending(path: "kubeconfig-\(name)").path
-    try Data(text.replacing(found.0, with: "http://127.0.0.1:\(gate.port)").utf8).write(to: URL(filePath: file))
+    let context: JSON = ["cluster": "gate", "user": "gate", "namespace": .string(Self.controllerNamespace)]
+    let config: JSON = [
+      "apiVersion": "v1", "kind": "Config", "current-context": "gate",
+      "clusters": [["name": "gate", "cluster": ["server": .string("http://127.0.0.1:\(gate.port)")]]],
+      "contexts": [["name": "gate", "context": context]],
+      "users": [["name": "gate", "user": [:]]],
+    ]
+    try config.data.write(to: URL(filePath: file))
     let daemon = try Daemon(
       name, sluice,
       [
@@ -190,6 +196,31 @@ actor TestCluster {
       ], log: log(name))
     daemons.append(daemon)
     return (daemon, gate)
+  }
+
+  /// Where the API is served without TLS, so that a gate sees what is asked: by the sandbox, and of a given cluster by
+  /// `kubectl proxy` with the controller's rights.
+  private func plainPort() async throws -> Int {
+    if given == nil {
+      let text = try String(contentsOfFile: kubeconfig, encoding: .utf8)
+      guard let found = text.firstMatch(of: /http:\/\/127\.0\.0\.1:(\d+)/), let server = Int(found.1) else {
+        throw HarnessError("no address of the API server in \(kubeconfig)")
+      }
+      return server
+    }
+    if let proxyPort { return proxyPort }
+    let port = try Machine.freePort()
+    daemons.append(
+      try Daemon(
+        "kubectl proxy", Program(path: kubectl.path, environment: ["KUBECONFIG": controllerKubeconfig.path]),
+        ["proxy", "--port=\(port)"], log: log("proxy")))
+    proxyPort = port
+    _ = try await poll("kubectl proxy", within: .seconds(10)) { () -> Bool? in
+      guard let socket = Machine.connect(to: port) else { return nil }
+      close(socket)
+      return true
+    }
+    return port
   }
 
   /// Asks the controller to end, which gives its lease back.
