@@ -57,6 +57,51 @@ extension EndToEnd {
     }
   }
 
+  private static let orders = "sum(increase(shop_orders_total{pod=~\"$(pods)\"}[$(window)]))"
+
+  /// Orders per request, and what an order is worth.
+  private static func sales() -> Manifest {
+    var manifest = shop(
+      "{name: errors, errorRate: {max: 90%}}",
+      "{name: orders, kind: Events, query: '\(orders)', compare: {ratio: {min: \"0.6\"}}}",
+      "{name: basket, kind: Mean, query: '\(orders.replacing("orders_total", with: "order_value_sum"))', "
+        + "per: '\(orders.replacing("orders_total", with: "order_value_count"))', "
+        + "bounds: {min: \"0\", max: \"100\"}, value: {min: \"30\", max: \"70\"}}")
+    manifest.tag = "v1-orders20"
+    return manifest
+  }
+
+  @Test("a canary that sells as much per request as stable is promoted, by counters of its own")
+  func eventsPromote() async throws {
+    try await Shop.open("events-good", Self.sales()) { shop in
+      try await shop.setImage("v2-orders20")
+      try await shop.status(0)
+      #expect(shop.weights.filter { $0 > 0 } == [20, 50, 100])
+      let step = try #require(
+        try await shop.run("v2-orders20")[path: ["status", "timeline"]]?.array?.first { $0["kind"]?.string == "Step" })
+      for name in ["orders", "basket"] {
+        let check = try #require(step["checks"]?.array?.first { $0["name"]?.string == name })
+        #expect(check["verdict"]?.string == "Pass", "\(check)")
+        #expect(check[path: ["evidence", "risk"]]?.string != nil)
+        let counted = try #require(check[path: ["evidence", "canary", "amount"]]?.string.flatMap(Double.init))
+        #expect(counted > 0)
+      }
+    }
+  }
+
+  @Test("a canary that answers well and sells a quarter as much is rolled back, and explain says how much less")
+  func eventsRollBack() async throws {
+    try await Shop.open("events-bad", Self.sales()) { shop in
+      try await shop.setImage("v2-orders5")
+      try await shop.status(2)
+      try await expectRejected(shop, "v2-orders5", naming: "orders")
+      let explained = try await shop.decide("explain", "checkout", "--queries")
+      #expect(explained.contains("canary ÷ stable"), "\(explained)")
+      #expect(explained.contains("would wrongly fail a good canary with a probability of"), "\(explained)")
+      #expect(explained.contains("shop_orders_total{pod=~"), "\(explained)")
+    }
+  }
+
   @Test("a query for another namespace's metrics sees nothing, and nothing never passes")
   func queryOfAnotherNamespace() async throws {
     let spying =

@@ -61,6 +61,53 @@ import TrafficRouting
     #expect(report.canary.all < report.stable.all / 5)
   }
 
+  private static let orders = SLOSpec(
+    name: "orders", query: "sum(increase(orders_total{pod=~\"$(pods)\"}[$(window)]))", kind: .events,
+    compare: CompareSpec(ratio: BoundsSpec(min: "0.8")))
+
+  @Test("events are invented per request, and judged as on a cluster: once each, with the check's risk")
+  func events() throws {
+    let plan = try plan([Self.errors, Self.orders])
+    let good = Rehearsal(
+      plan, model: model { $0.values["orders"] = .init(stable: 0.2, canary: 0.2) }, seed: 3
+    ).result()
+    #expect(good.outcome == .promoted, "\(good.reason)")
+    let bad = Rehearsal(
+      plan, model: model { $0.values["orders"] = .init(stable: 0.2, canary: 0.1) }, seed: 3
+    ).result()
+    #expect(bad.outcome == .aborted)
+    #expect(bad.reason.hasPrefix("orders: canary 0."), "\(bad.reason)")
+    let mean = SLOSpec(
+      name: "basket", query: "sum(increase(basket_sum{pod=~\"$(pods)\"}[$(window)]))", kind: .mean,
+      per: "sum(increase(basket_count{pod=~\"$(pods)\"}[$(window)]))", bounds: BoundsSpec(min: "0", max: "100"),
+      compare: CompareSpec(ratio: BoundsSpec(min: "0.8")))
+    let cheap = Rehearsal(
+      try self.plan([mean]), model: model { $0.values["basket"] = .init(stable: 40, canary: 20, deviation: 10) },
+      seed: 3
+    ).result()
+    #expect(cheap.outcome == .aborted && cheap.reason.hasPrefix("basket"))
+  }
+
+  @Test("recorded events are divided as the weight says, each revision with its own rate")
+  func recordedEvents() throws {
+    func recording(_ canary: Double) -> Recording {
+      Recording(
+        start: Date(timeIntervalSince1970: 0), interval: 10, boundaries: [1000],
+        looks: (0..<200).map { _ in
+          var look = Recording.Look(
+            stable: TrackLook(requests: 1000, failed: 1, buckets: [1000]),
+            canary: TrackLook(requests: 500, failed: 0, buckets: [500]))
+          look.stableEvents = ["orders": EventCount(requests: 0, events: 200)]
+          look.canaryEvents = ["orders": EventCount(requests: 0, events: canary)]
+          return look
+        })
+    }
+    let plan = try plan([Self.errors, Self.orders])
+    #expect(Rehearsal(plan, recording: recording(100), seed: 1).result().outcome == .promoted)
+    let bad = Rehearsal(plan, recording: recording(40), seed: 1).result()
+    #expect(bad.outcome == .aborted && bad.reason.hasPrefix("orders"), "\(bad.reason)")
+  }
+
   @Test("the same seed gives the same report, another one another")
   func seeds() throws {
     let plan = try plan()

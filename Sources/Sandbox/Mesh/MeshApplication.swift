@@ -9,7 +9,8 @@ import KubernetesAPI
 /// ``ApplicationBehaviours`` concern the node.) `…:v2-onebad50` has half of the requests fail in one of its pods only,
 /// `…:v2-notfound10` answers 10 % with 404. For guards: `…:v2-leak5` grows by 5 MiB a minute, `…:v2-cpu3` takes three
 /// times the CPU, `…:v2-throttle40` is stopped by its CPU limit 40 % of the time, `…:v2-gc20` collects garbage for 20 % of
-/// it. Annotations of the pod template win over the tag:
+/// it. `…:v2-orders20` counts an order for 20 % of its good answers, as `shop_orders_total`, and its value of 1 to 100 in
+/// `shop_order_value_sum` and `_count`. Annotations of the pod template win over the tag:
 /// `sandbox.sluice.dev/error-rate: "5%"`, `sandbox.sluice.dev/latency: 80ms`, `sandbox.sluice.dev/latency-p99: 300ms`,
 /// and `sandbox.sluice.dev/errors-after: 30s` for a fault that begins when the pod is that old.
 struct MeshApplication: Sendable, Hashable {
@@ -32,6 +33,8 @@ struct MeshApplication: Sendable, Hashable {
   /// The share of scheduling periods in which the CPU limit stops it, and of time in garbage collection.
   var throttled = 0.0
   var collection = 0.002
+  /// The share of good answers that make an order; `nil` of an application that counts none.
+  var orders: Double?
 
   init() {}
 
@@ -45,6 +48,7 @@ struct MeshApplication: Sendable, Hashable {
       }
       if let percent = Self.number(part, after: "onebad") { oneBadPod = min(1, percent / 100) }
       if let percent = Self.number(part, after: "notfound") { notFound = min(1, percent / 100) }
+      if let percent = Self.number(part, after: "orders") { orders = min(1, percent / 100) }
       if let factor = Self.number(part, after: "cpu") { cpu = factor }
       if let mebibytes = Self.number(part, after: "leak") { leak = mebibytes * 1024 * 1024 / 60 }
       if let percent = Self.number(part, after: "throttle") { throttled = min(1, percent / 100) }

@@ -22,6 +22,7 @@ struct MeshState: Sendable {
   private var metrics = MeshMetrics()
   private var linkerd = LinkerdProxies()
   private var usage = ContainerUsage()
+  private var orders = ApplicationOrders()
   /// The pod of each revision that is the bad one, where one is to be.
   private var badPods: [String: ObjectKey] = [:]
 
@@ -39,7 +40,9 @@ struct MeshState: Sendable {
     random = MeshRandom(seed: settings.seed)
   }
 
-  func exposition() -> String { metrics.exposition() + linkerd.exposition() + usage.exposition(pods) }
+  func exposition() -> String {
+    metrics.exposition() + linkerd.exposition() + usage.exposition(pods) + orders.exposition()
+  }
 
   /// Brings the mesh up to a moment: takes in what changed in the cluster, then sends what the callers send since the
   /// tick before.
@@ -66,6 +69,7 @@ struct MeshState: Sendable {
       seen[object.objectKey] = known ?? MeshPod(object)
     }
     let gone = pods.keys.contains { seen[$0] == nil }
+    orders.keep { seen[$0] != nil }
     pods = seen
     badPods = badPods.filter { seen[$0.value] != nil }
     for (key, pod) in seen.sorted(by: { $0.key < $1.key })
@@ -235,6 +239,9 @@ struct MeshState: Sendable {
     usage.request(endpoint.pod, pod.application)
     let answer = pod.application.answer(
       podAge: age, isBadPod: badPods[pod.revision] == endpoint.pod, random: &random)
+    if answer.status == 200, let share = pod.application.orders {
+      orders.answered(endpoint.pod, hasOrder: random.happens(share), value: Double.random(in: 1...100, using: &random))
+    }
     if effective.linkerd.contains(endpoint.pod.namespace) {
       linkerd.answered(
         endpoint.pod, workload: pod.workload.name, status: answer.status, milliseconds: answer.milliseconds,

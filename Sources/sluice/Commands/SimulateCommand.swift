@@ -49,7 +49,7 @@ struct SimulateCommand: AsyncParsableCommand {
   @Option(
     name: .customLong("value"),
     help:
-      "What a query of the plan gives, as NAME=STABLE,CANARY or NAME=STABLE,CANARY,DEVIATION; of sums of rates, with all traffic."
+      "What a query of the plan gives, as NAME=STABLE,CANARY or NAME=STABLE,CANARY,DEVIATION; of sums of rates, with all traffic; of Events, per request; of a Mean, its mean and the deviation of single values."
   )
   var values: [String] = []
 
