@@ -97,7 +97,8 @@ extension Effect: CustomStringConvertible {
     case .unmanage: "take the mark off the Deployment"
     case .hold(let name): "hold the Deployment for \(name)"
     case .releaseHold: "release the hold"
-    case .createSet(let revision, let replicas): "create the canary \(revision) with \(replicas == 1 ? "1 pod" : "\(replicas) pods")"
+    case .createSet(let revision, let replicas):
+      "create the canary \(revision) with \(replicas) pod\(replicas == 1 ? "" : "s")"
     case .scale(let set, let replicas): "scale \(set) to \(replicas)"
     case .releaseSets(let names): "release \(names.joined(separator: ", ")) from the Deployment"
     case .adopt(let set, let number): "hand \(set) over to the Deployment as revision \(number)"
