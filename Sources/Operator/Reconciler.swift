@@ -289,7 +289,8 @@ private struct Turn {
       ProviderSetting(
         services: services, revision: runState?.revision ?? "stable",
         gatewayNamespaces: reconciler.settings.gatewayNamespaces,
-        surroundings: plan.provider.kinds.surroundings.flatMap { type in view.all(type).map { $0.typed(type) } }))
+        surroundings: plan.provider.kinds.surroundings.flatMap { type in view.all(type).map { $0.typed(type) } },
+        routes: view.objects(plan.provider.kinds.routes, namespace: key.namespace)))
   }
 
   private func isMissingService(_ plan: Plan) -> Bool {
@@ -334,7 +335,7 @@ private struct Turn {
       return reconciler.board.forget(key)
     }
     let scope = MetricsScope(
-      namespace: key.namespace, services: plan.services, routes: [plan.name], stableReplicaSet: run.stable.set,
+      namespace: key.namespace, services: plan.services, routes: [plan.countedRoute], stableReplicaSet: run.stable.set,
       canaryReplicaSet: run.set ?? "\(plan.workload)-\(run.revision)")
     let judged = JudgedRun(
       name: run.name, plan: plan, scope: scope,

@@ -13,16 +13,20 @@ public struct ProviderSetting: Sendable {
   public var clusterDomain: String
   /// The live objects of the kinds that ``RoutingKinds/surroundings`` names.
   public var surroundings: [JSON]
+  /// The live routing objects of the plan's namespace, for one that edits a person's: that tells by which Gateways
+  /// requests come.
+  public var routes: [JSON]
 
   public init(
     services: [RoutedService], revision: String, gatewayNamespaces: Set<String> = [],
-    clusterDomain: String = "cluster.local", surroundings: [JSON] = []
+    clusterDomain: String = "cluster.local", surroundings: [JSON] = [], routes: [JSON] = []
   ) {
     self.services = services
     self.revision = revision
     self.gatewayNamespaces = gatewayNamespaces
     self.clusterDomain = clusterDomain
     self.surroundings = surroundings
+    self.routes = routes
   }
 }
 
@@ -62,6 +66,8 @@ extension Plan {
       return try IstioProvider(
         plan: self, services: setting.services, revision: setting.revision,
         gatewayNamespaces: setting.gatewayNamespaces, clusterDomain: setting.clusterDomain)
+    case .gatewayAPI(let gateway) where gateway.route != nil:
+      return try GatewayInPlaceProvider(plan: self, setting: setting)
     case .gatewayAPI: return try GatewayProvider(plan: self, setting: setting)
     case .replicas:
       throw RoutingRefusal(["traffic.\(provider.member) is not served"])

@@ -59,3 +59,14 @@ extension Plan.Provider {
 
   public var kinds: RoutingKinds { RoutingKinds.byMember.first { $0.member == member }?.kinds ?? RoutingKinds() }
 }
+
+extension Plan {
+  /// The name of the routing object that carries requests from outside, for a mesh that counts by it.
+  public var countedRoute: String {
+    switch provider {
+    case .istio(let istio): istio.route?.name ?? istio.adopt ?? name
+    case .gatewayAPI(let gateway): gateway.route?.name ?? gateway.adopt ?? name
+    case .replicas: name
+    }
+  }
+}

@@ -92,4 +92,85 @@ extension EndToEnd {
       #expect(try await shop.get("service").selector == ["app": "checkout"])
     }
   }
+
+  /// The same of a Gateway's HTTPRoute, whose second rule goes to another Service.
+  private static let httpRoute = """
+    apiVersion: gateway.networking.k8s.io/v1
+    kind: HTTPRoute
+    metadata: {name: shop, annotations: {team: shop}}
+    spec:
+      parentRefs: [{name: public}]
+      hostnames: [shop.example.com]
+      rules:
+      - name: checkout
+        matches: [{path: {type: PathPrefix, value: /checkout}}]
+        timeouts: {request: 10s}
+        backendRefs: [{name: checkout, port: 80}]
+      - name: cart
+        backendRefs: [{name: cart, port: 80}]
+    """
+
+  @Test(
+    "a rule of the team's own HTTPRoute is weighed through a promotion, an abort and a deletion, and is theirs again",
+    .enabled(if: GivenCluster() == nil))
+  func inPlaceHTTPRoute() async throws {
+    var manifest = Manifest(steps: ["{weight: 20, pause: {}}", "{weight: 50, analyze: {for: 3s}}"])
+    manifest.traffic = "{gatewayAPI: {route: {name: shop, rule: checkout}}}"
+    manifest.callers = """
+      {sandbox.sluice.dev/gateway-requests-per-second: "200", sandbox.sluice.dev/gateway-host: shop.example.com,
+        sandbox.sluice.dev/gateway-path: /checkout/1}
+      """
+    manifest.companions = [
+      """
+      apiVersion: gateway.networking.k8s.io/v1
+      kind: GatewayClass
+      metadata: {name: istio}
+      spec: {controllerName: istio.io/gateway-controller}
+      ---
+      apiVersion: gateway.networking.k8s.io/v1
+      kind: Gateway
+      metadata: {name: public}
+      spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}
+      ---
+      apiVersion: v1
+      kind: Service
+      metadata: {name: cart}
+      spec: {ports: [{port: 80}]}
+      """, Self.httpRoute,
+    ]
+    try await Shop.open("in-place-gateway", manifest) { shop in
+      let git = try await shop.get(Shop.httpRoutes, "shop")
+      #expect(try await shop.list(Shop.httpRoutes).map(\.name) == ["shop"], "none of Sluice's own is made")
+      #expect(git.annotations["team"] == "shop" && git.labels.isEmpty)
+
+      try await shop.setImage("v2")
+      try await shop.status(5, exitOnPause: true)
+      try await shop.kubectl(
+        "patch", Shop.httpRoutes, "shop", "--type=json", "--patch",
+        #"[{"op": "add", "path": "/spec/rules/1/timeouts", "value": {"request": "1s"}}]"#)
+      try await Task.sleep(for: .seconds(2))
+      #expect(try await shop.get(Shop.httpRoutes, "shop").canaryWeight == 20)
+      #expect(try await shop.get("rollouts.sluice.dev")[path: ["status", "reassertions"]] == nil)
+      try await shop.decide("promote", "checkout")
+      try await shop.status(0)
+      #expect(shop.weights == [0, 20, 50, 100, 0])
+      let promoted = try await shop.get(Shop.httpRoutes, "shop")
+      #expect(promoted[path: ["spec", "rules"]]?[0] == git[path: ["spec", "rules"]]?[0], "the rule is as it was")
+      #expect(promoted[path: ["spec", "rules"]]?[1]?["timeouts"] == ["request": "1s"])
+      #expect(promoted.annotations["route.sluice.dev/checkout"] == nil)
+
+      try await shop.setImage("v3-errors20")
+      try await shop.status(2)
+      #expect(try await shop.get(Shop.httpRoutes, "shop")["spec"] == promoted["spec"])
+      #expect(try await shop.pods("v3-errors20").isEmpty)
+
+      try await shop.setImage("v4")
+      try await shop.status(5, exitOnPause: true)
+      #expect(try await shop.get(Shop.httpRoutes, "shop").canaryWeight == 20)
+      try await shop.kubectl("delete", "rollouts.sluice.dev", "checkout")
+      let left = try await shop.get(Shop.httpRoutes, "shop")
+      #expect(left["spec"] == promoted["spec"] && left.annotations["route.sluice.dev/checkout"] == nil)
+      #expect(try await shop.exists("service", "checkout-stable") == false)
+    }
+  }
 }

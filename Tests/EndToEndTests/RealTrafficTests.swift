@@ -102,39 +102,66 @@ struct RealTraffic {
     }
   }
 
-  @Test("no request fails where a team's own route is weighed in place, then taken over, weighed again and given back")
-  func ownRoute() async throws {
-    let route = """
-      apiVersion: networking.istio.io/v1
-      kind: VirtualService
-      metadata: {name: shop, labels: {team: shop}}
-      spec: {hosts: [checkout], http: [{name: all, route: [{destination: {host: checkout}}]}]}
-      """
+  /// A team's own route by either API, in place and taken over.
+  struct OwnRoute: Sendable {
+    var name: String
+    var resource: String
+    var route: String
+    var inPlace: String
+    var adopting: String
+  }
+
+  static let ownRoutes = [
+    OwnRoute(
+      name: "own-route", resource: Shop.virtualServices,
+      route: """
+        apiVersion: networking.istio.io/v1
+        kind: VirtualService
+        metadata: {name: shop, labels: {team: shop}}
+        spec: {hosts: [checkout], http: [{name: all, route: [{destination: {host: checkout}}]}]}
+        """, inPlace: "{istio: {route: {name: shop, rule: all}}}", adopting: "{istio: {adopt: {name: shop}}}"),
+    OwnRoute(
+      name: "own-http-route", resource: Shop.httpRoutes,
+      route: """
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {name: shop, labels: {team: shop}}
+        spec:
+          parentRefs: [{group: "", kind: Service, name: checkout, port: 80}]
+          rules: [{backendRefs: [{name: checkout, port: 80}]}]
+        """, inPlace: "{gatewayAPI: {route: {name: shop}, metrics: Istio}}",
+      adopting: "{gatewayAPI: {adopt: {name: shop}, metrics: Istio}}"),
+  ]
+
+  @Test(
+    "no request fails where a team's own route is weighed in place, then taken over, weighed again and given back",
+    arguments: ownRoutes)
+  func ownRoute(own: OwnRoute) async throws {
     var inPlace = Self.manifest(["{weight: 20, pause: {}}"])
-    inPlace.traffic = "{istio: {route: {name: shop, rule: all}}}"
-    inPlace.companions = [route]
-    try await Shop.open("own-route", inPlace) { shop in
-      let git = try await shop.get(Shop.virtualServices, "shop")
+    inPlace.traffic = own.inPlace
+    inPlace.companions = [own.route]
+    try await Shop.open(own.name, inPlace) { shop in
+      let git = try await shop.get(own.resource, "shop")
       let load = try Load(shop)
       try await shop.setImage("v2")
       try await shop.status(5, exitOnPause: true)
       try await expectWeight(20, load, shop)
       try await shop.decide("promote", "checkout")
       try await shop.status(0)
-      #expect(try await shop.get(Shop.virtualServices, "shop")["spec"] == git["spec"])
+      #expect(try await shop.get(own.resource, "shop")["spec"] == git["spec"])
 
       var adopting = inPlace
       adopting.tag = "v2"
-      adopting.traffic = "{istio: {adopt: {name: shop}}}"
+      adopting.traffic = own.adopting
       try await shop.apply(adopting.rollout)
-      try await shop.until("the route to be taken over", Shop.virtualServices) {
+      try await shop.until("the route to be taken over", own.resource) {
         $0.name == "shop" && $0.labels["sluice.dev/rollout"] == "checkout"
       }
       try await shop.setImage("v3")
       try await shop.status(5, exitOnPause: true)
       try await expectWeight(20, load, shop, canary: "v3")
       try await shop.kubectl("delete", "rollouts.sluice.dev", "checkout")
-      let back = try await shop.get(Shop.virtualServices, "shop")
+      let back = try await shop.get(own.resource, "shop")
       #expect(back["spec"] == git["spec"] && back.labels == ["team": "shop"])
       try await expectNoFailure(load, shop)
     }

@@ -4,7 +4,7 @@ import TrafficRouting
 
 @testable import Operator
 
-@Suite("A VirtualService of a team's that becomes Sluice's, or delegates to Sluice's")
+@Suite("A route of a team's that becomes Sluice's, or delegates to Sluice's")
 struct AdoptedRouteTests {
   private static let route = """
     apiVersion: networking.istio.io/v1
@@ -23,13 +23,29 @@ struct AdoptedRouteTests {
     return manifests
   }
 
-  @Test("it is taken over in one write, weighed, and given back as it was when the Rollout goes")
-  func adopted() async throws {
-    let world = try await OperatorWorld.resting(Self.manifests("{istio: {adopt: {name: shop}}}"))
-    let writes = world.transport.writes.filter { $0.contains("virtualservices") }
-    #expect(writes == ["PUT /apis/networking.istio.io/v1/namespaces/shop/virtualservices/shop"])
-    #expect(world.object(.virtualServices) == nil)
-    #expect(world.object(.virtualServices, "shop")?.labels["sluice.dev/rollout"] == "checkout")
+  private static let httpRoute = """
+    apiVersion: gateway.networking.k8s.io/v1
+    kind: HTTPRoute
+    metadata: {name: shop, namespace: shop, labels: {team: shop}}
+    spec:
+      parentRefs: [{group: "", kind: Service, name: checkout, port: 80}]
+      rules:
+      - matches: [{path: {type: PathPrefix, value: /}}]
+        backendRefs: [{group: "", kind: Service, name: checkout, port: 80, weight: 1}]
+    """
+
+  @Test(
+    "it is taken over in one write, weighed, and given back as it was when the Rollout goes",
+    arguments: [
+      (ResourceType.virtualServices, "{istio: {adopt: {name: shop}}}", Self.route),
+      (.httpRoutes, "{gatewayAPI: {adopt: {name: shop}, metrics: Istio}}", Self.httpRoute),
+    ])
+  func adopted(type: ResourceType, traffic: String, route: String) async throws {
+    let world = try await OperatorWorld.resting(Self.manifests(traffic, route))
+    let writes = world.transport.writes.filter { $0.contains(type.plural) }
+    #expect(writes == ["PUT /apis/\(type.apiVersion)/namespaces/shop/\(type.plural)/shop"])
+    #expect(world.object(type) == nil)
+    #expect(world.object(type, "shop")?.labels["sluice.dev/rollout"] == "checkout")
     try world.setImage("v2")
     try await world.settle("the pause") { $0.stage == "Paused/Pausing/1" }
     #expect(world.canaryWeight == 20)
@@ -37,8 +53,8 @@ struct AdoptedRouteTests {
     try await world.settle("the promotion") { $0.phase == "Idle" }
     try world.delete(.rollouts)
     try await world.settle("the Rollout to be gone") { $0.object(.rollouts) == nil }
-    let left = try #require(world.object(.virtualServices, "shop"))
-    #expect(left["spec"] == (try JSON.documents(yaml: Self.route)).first?.json["spec"])
+    let left = try #require(world.object(type, "shop"))
+    #expect(left["spec"] == (try JSON.documents(yaml: route)).first?.json["spec"])
     #expect(left.labels == ["team": "shop"] && left.annotations == [:])
     #expect(world.breaches == [] && world.breach == nil && world.problems == [])
   }

@@ -100,6 +100,21 @@ import Testing
       "spec.traffic.istio", "{route: {name: shop}, adopt: {name: shop}}", at: "spec.traffic.istio.adopt",
       "beside route", "no such field"),
     Case(
+      "spec.traffic", "{gatewayAPI: {route: {name: shop}, hostnames: [a.example.com]}}",
+      at: "spec.traffic.gatewayAPI.hostnames", "beside route", "no such field"),
+    Case(
+      "spec.traffic", "{gatewayAPI: {route: {name: shop}, mesh: false}}", at: "spec.traffic.gatewayAPI.mesh",
+      "beside route", "no such field"),
+    Case(
+      "spec.traffic", "{gatewayAPI: {route: {name: shop}, adopt: {name: shop}}}", at: "spec.traffic.gatewayAPI.adopt",
+      "beside route", "no such field"),
+    Case(
+      "spec.traffic", "{gatewayAPI: {adopt: {name: A}}}", at: "spec.traffic.gatewayAPI.adopt.name", "\"A\"",
+      "lower case"),
+    Case(
+      "spec.traffic", "{gatewayAPI: {route: {name: shop}}, retries: {attempts: 1}}", at: "spec.traffic.retries",
+      "beside route", "your own route"),
+    Case(
       "spec.traffic.istio", "{delegate: true, hosts: [a.example.com]}", at: "spec.traffic.istio.hosts",
       "beside delegate: true", "no such field"),
     Case(
@@ -428,10 +443,12 @@ import Testing
     }
   }
 
-  @Test("what does not go with a person's own route is refused: several Services, and deleting it")
-  func inPlace() throws {
+  @Test(
+    "what does not go with a person's own route is refused: several Services, and deleting it",
+    arguments: ["istio", "gatewayAPI"])
+  func inPlace(provider: String) throws {
     var document = try json(checkout)
-    document[path: ["spec", "traffic"]] = try json("{istio: {route: {name: shop}}}")
+    document[path: ["spec", "traffic"]] = try json("{\(provider): {route: {name: shop}}}")
     _ = try plan(document)
     document[path: ["spec", "deletionPolicy"]] = "Delete"
     document[path: ["spec", "serviceRefs"]] = try json("[{name: a, port: 80}, {name: b, port: 80}]")

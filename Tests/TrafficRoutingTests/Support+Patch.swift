@@ -57,3 +57,12 @@ private func changed(_ json: JSON, _ path: ArraySlice<String>, _ value: JSON?, i
   copy[first] = child
   return copy
 }
+
+extension JSON {
+  /// Changes one element of a list.
+  mutating func edit(_ member: String, _ index: Int, _ change: (inout JSON) -> Void) {
+    var elements = self[member]?.array ?? []
+    change(&elements[index])
+    self[member] = .array(elements)
+  }
+}

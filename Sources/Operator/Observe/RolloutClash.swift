@@ -35,6 +35,8 @@ enum RolloutClash {
     let kind = plan.provider.kinds.routes.first?.kind ?? member
     if let route = plan.editedRoute, let name = theirs?[path: ["route", "name"]]?.string, name == route.name {
       let rule = theirs?[path: ["route", "rule"]]?.string
+      // Where an HTTPRoute's rule is found by its Service, another Service's Rollout means another one.
+      if case .gatewayAPI = plan.provider, rule == nil || route.rule == nil { return nil }
       guard rule == nil || route.rule == nil || rule == route.rule else { return nil }
       return PlanProblem(
         field: "spec.traffic.\(member).route",

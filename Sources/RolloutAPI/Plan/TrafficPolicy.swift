@@ -28,6 +28,21 @@ public struct GatewayTraffic: Sendable, Hashable {
   public let metrics: MetricsSource?
   /// A person's object to edit in place; `nil` where Sluice owns the object.
   public let route: RouteReference?
+  /// The name of a person's object that Sluice takes over; `nil` for one of its own making.
+  public let adopt: String?
+
+  public init(
+    parents: [ParentReference], hostnames: [String], matches: [HTTPMatch], mesh: Bool, metrics: MetricsSource?,
+    route: RouteReference? = nil, adopt: String? = nil
+  ) {
+    self.parents = parents
+    self.hostnames = hostnames
+    self.matches = matches
+    self.mesh = mesh
+    self.metrics = metrics
+    self.route = route
+    self.adopt = adopt
+  }
 }
 
 /// The mesh's policy for both tracks alike; what is `nil` is left to the mesh.

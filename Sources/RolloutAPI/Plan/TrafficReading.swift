@@ -73,7 +73,7 @@ extension PlanReader {
           wanted: "no such field: your own route and policies say it, for both tracks alike")
       }
     }
-    let adopts = spec.traffic.istio?.adopt != nil
+    let adopts = spec.traffic.istio?.adopt != nil || spec.traffic.gatewayAPI?.adopt != nil
     if spec.deletionPolicy == .delete, route != nil || adopts {
       report(
         "spec.deletionPolicy", found: "\"Delete\" beside \(route != nil ? "route" : "adopt")",
@@ -87,12 +87,13 @@ extension PlanReader {
     for (index, parent) in parents.enumerated() { self.parent(parent, "\(field).parentRefs[\(index)]") }
     for (index, host) in (spec.hostnames ?? []).enumerated() { name(host, "\(field).hostnames[\(index)]", .host) }
     unique(spec.hostnames ?? [], { "\(field).hostnames[\($0)]" }, "a host")
+    if let adopt = spec.adopt { name(adopt.name, field + ".adopt.name", .subdomain) }
     if let route = spec.route {
       person(
         route, field,
         others: [
           ("parentRefs", spec.parentRefs != nil), ("hostnames", spec.hostnames != nil),
-          ("matches", spec.matches != nil),
+          ("matches", spec.matches != nil), ("mesh", spec.mesh == false), ("adopt", spec.adopt != nil),
         ])
     } else if parents.isEmpty, !mesh {
       report(field, found: "neither parentRefs nor mesh", wanted: "parentRefs, or mesh: true")
@@ -101,7 +102,7 @@ extension PlanReader {
     }
     return GatewayTraffic(
       parents: parents, hostnames: spec.hostnames ?? [], matches: matches(spec.matches ?? [], field + ".matches"),
-      mesh: mesh, metrics: spec.metrics, route: spec.route)
+      mesh: mesh, metrics: spec.metrics, route: spec.route, adopt: spec.adopt?.name)
   }
 
   /// Where nobody counts requests, only queries of the plan's own can tell anything.

@@ -6,14 +6,6 @@ extension Plan {
     func refuse(_ field: String, _ found: String, _ wanted: String) {
       problems.append(PlanProblem(field: field, found: found, wanted: "\(wanted), which is what this version serves"))
     }
-    switch provider {
-    case .istio: break
-    case .gatewayAPI(let gateway):
-      if gateway.route != nil {
-        refuse("spec.traffic.gatewayAPI.route", "an HTTPRoute of your own", "a route that Sluice owns")
-      }
-    case .replicas: break
-    }
     if let mtls = policy.mtls { refuse("spec.traffic.mtls", mtls.rawValue, "no mtls setting") }
     return problems
   }

@@ -73,11 +73,14 @@ public struct GatewayAPISpec: Codable, Sendable, Hashable {
   public var mesh: Bool?
   /// Whose metrics judge the tracks; found out from the Gateways' classes where absent.
   public var metrics: MetricsSource?
+  /// A person's HTTPRoute to edit in place, instead of one that Sluice owns.
   public var route: RouteReference?
+  /// A person's HTTPRoute that Sluice takes over as its own.
+  public var adopt: AdoptReference?
 
   public init(
     parentRefs: [ParentReference]? = nil, hostnames: [String]? = nil, matches: [HTTPMatch]? = nil, mesh: Bool? = nil,
-    metrics: MetricsSource? = nil, route: RouteReference? = nil
+    metrics: MetricsSource? = nil, route: RouteReference? = nil, adopt: AdoptReference? = nil
   ) {
     self.metrics = metrics
     self.parentRefs = parentRefs
@@ -85,6 +88,7 @@ public struct GatewayAPISpec: Codable, Sendable, Hashable {
     self.matches = matches
     self.mesh = mesh
     self.route = route
+    self.adopt = adopt
   }
 }
 
@@ -128,7 +132,8 @@ public struct ParentReference: Codable, Sendable, Hashable {
 /// A routing object that a person keeps, and which of its rules is Sluice's to weigh.
 public struct RouteReference: Codable, Sendable, Hashable {
   public var name: String
-  /// The name of the rule; may be absent where the object has only one.
+  /// The name of the rule. May be absent where a VirtualService has only one, and where only one of an HTTPRoute sends to
+  /// the callers' Service.
   public var rule: String?
 
   public init(name: String, rule: String? = nil) {

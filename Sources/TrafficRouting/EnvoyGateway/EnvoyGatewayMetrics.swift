@@ -1,3 +1,5 @@
+import KubernetesAPI
+
 /// Envoy Gateway's metrics: those of Envoy's clusters. It makes one cluster of a rule's backends, by which the tracks
 /// cannot be told apart, unless a backend has a filter of its own; so Sluice's routes have one, and stand in a known
 /// order. Source: envoyproxy/gateway, internal/gatewayapi (`irDestinationSettingName`) and its issue 6742.
@@ -9,6 +11,10 @@ public struct EnvoyGatewayMetrics: MeshMetrics {
 
   /// A header that no answer has, for a filter that changes nothing.
   static let absentHeader = "x-sluice-none"
+
+  static let emptyFilter: JSON = [
+    "type": "ResponseHeaderModifier", "responseHeaderModifier": ["remove": [.string(absentHeader)]],
+  ]
 
   static let requests = "envoy_cluster_upstream_rq"
   static let buckets = "envoy_cluster_upstream_rq_time_bucket"

@@ -9,9 +9,13 @@ extension GatewayProvider {
     entrances.flatMap { entrance -> [String] in
       let key = ObjectKey(namespace: plan.namespace, name: entrance.name)
       guard let object = live.first(where: { $0.objectKey == key }) else { return [] }
-      return parents(entrance).compactMap { parent in
-        pending(object, parent).map { "HTTPRoute \(key), parent \(title(parent)): \($0)" }
-      }
+      return pending(object, parents(entrance))
+    }
+  }
+
+  func pending(_ object: JSON, _ parents: [ParentReference]) -> [String] {
+    parents.compactMap { parent in
+      pending(object, parent).map { "HTTPRoute \(object.objectKey), parent \(title(parent)): \($0)" }
     }
   }
 

@@ -39,7 +39,6 @@ public struct GatewayCluster: Sendable {
       let className = live?[path: ["spec", "gatewayClassName"]]?.string
       let type = classes.first { $0.name == className }
       return Parent(
-        // Other kinds, such as a ListenerSet, are not looked up.
         // Other kinds, such as a ListenerSet, are not looked up; of another namespace nothing may be readable.
         key: key, className: className,
         isThere: live != nil || surroundings.isEmpty || (parent.kind ?? Defaults.parentKind) != "Gateway"

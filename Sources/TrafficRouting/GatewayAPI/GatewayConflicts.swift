@@ -1,80 +1,110 @@
 import KubernetesAPI
 import RolloutAPI
 
-extension GatewayProvider {
-  /// Routes of the same parent, a host in common and a match in common are decided by their age; the younger one never
-  /// gets a request. One whose match is more or less particular lives beside.
-  public func conflicts(existing: [JSON]) -> [RoutingConflict] {
-    var conflicts: [RoutingConflict] = []
-    for other in existing.sorted(by: { $0.objectKey < $1.objectKey }) where !isOwn(other) {
-      let parents = (other[path: ["spec", "parentRefs"]]?.array ?? []).compactMap {
-        try? $0.decode(ParentReference.self)
-      }
-      for entrance in entrances {
-        let shared = self.parents(entrance).first { mine in
-          parents.contains { meet(mine, $0, namespace: other.namespace) }
-        }
-        guard let shared, let host = commonHost(entrance, other), matches(entrance, meet: other) else { continue }
-        conflicts.append(
-          RoutingConflict(
-            object: other.objectKey, kind: "HTTPRoute", rollout: other.labels[RoutingNames.rollout], host: host,
-            gateway: entrance.isMesh ? "mesh" : "\(shared.namespace ?? plan.namespace)/\(shared.name)"))
-      }
+/// Which requests a route asks for, as far as another route can ask for the same.
+struct GatewayClaim: Sendable {
+  var namespace: String
+  var parent: ParentReference
+  /// Empty for all of the parent's.
+  var hostnames: [String]
+  /// Empty for every request.
+  var matches: [HTTPMatch]
+  var clusterDomain: String
+
+  /// A host that another route asks for by the same parent and with the same match.
+  func host(sharedWith other: JSON) -> String? {
+    let parents = (other[path: ["spec", "parentRefs"]]?.array ?? []).compactMap {
+      try? $0.decode(ParentReference.self)
     }
-    return conflicts
+    guard parents.contains(where: { meets($0, namespace: other.namespace) }), let host = commonHost(other),
+      isMet(by: other)
+    else { return nil }
+    return host
   }
 
-  private func isOwn(_ other: JSON) -> Bool {
-    other.namespace == plan.namespace && other.labels[RoutingNames.rollout] == plan.name
+  func conflict(with other: JSON) -> RoutingConflict? {
+    host(sharedWith: other).map { host in
+      RoutingConflict(
+        object: other.objectKey, kind: "HTTPRoute", rollout: other.labels[RoutingNames.rollout], host: host,
+        gateway: isMesh ? "mesh" : "\(parent.namespace ?? namespace)/\(parent.name)")
+    }
   }
+
+  private var isMesh: Bool { parent.kind == "Service" }
 
   /// Whether two references may mean the same listener.
-  private func meet(_ mine: ParentReference, _ other: ParentReference, namespace: String) -> Bool {
+  private func meets(_ other: ParentReference, namespace: String) -> Bool {
     func group(_ parent: ParentReference) -> String {
       parent.group == "core" ? "" : parent.group ?? Defaults.parentGroup
     }
     func agree<Value: Equatable>(_ left: Value?, _ right: Value?) -> Bool {
       left == nil || right == nil || left == right
     }
-    return group(mine) == group(other) && mine.kind ?? Defaults.parentKind == other.kind ?? Defaults.parentKind
-      && mine.name == other.name && mine.namespace ?? plan.namespace == other.namespace ?? namespace
-      && agree(mine.sectionName, other.sectionName) && agree(mine.port, other.port)
+    return group(parent) == group(other) && parent.kind ?? Defaults.parentKind == other.kind ?? Defaults.parentKind
+      && parent.name == other.name && parent.namespace ?? self.namespace == other.namespace ?? namespace
+      && agree(parent.sectionName, other.sectionName) && agree(parent.port, other.port)
   }
 
   /// A host that both serve; a route without any serves all of its parent's.
-  private func commonHost(_ entrance: Entrance, _ other: JSON) -> String? {
-    if entrance.isMesh { return "\(entrance.service.name).\(plan.namespace).svc.\(clusterDomain)" }
+  private func commonHost(_ other: JSON) -> String? {
+    if isMesh { return "\(parent.name).\(parent.namespace ?? namespace).svc.\(clusterDomain)" }
     let others = (other[path: ["spec", "hostnames"]]?.array ?? []).compactMap(\.string)
-    if gateway.hostnames.isEmpty { return others.isEmpty ? "*" : nil }
+    if hostnames.isEmpty { return others.isEmpty ? "*" : nil }
     // The more particular host decides, so only the same one is fought over.
-    return gateway.hostnames.first(where: others.contains)
+    return hostnames.first(where: others.contains)
   }
 
-  private func matches(_ entrance: Entrance, meet other: JSON) -> Bool {
-    let ours = Set((entrance.matches.isEmpty ? [HTTPMatch()] : entrance.matches).map(Condition.init))
+  private func isMet(by other: JSON) -> Bool {
+    let ours = Set((matches.isEmpty ? [HTTPMatch()] : matches).map(GatewayCondition.init))
     let rules = other[path: ["spec", "rules"]]?.array ?? [.emptyObject]
-    return rules.contains { rule in
-      let matches = rule["matches"]?.array ?? [.emptyObject]
-      return matches.contains { json in GatewayMatch.match(json).map { ours.contains(Condition($0)) } ?? false }
+    return rules.contains { !GatewayCondition.all(of: $0).isDisjoint(with: ours) }
+  }
+}
+
+/// A match, its parts in an order of their own.
+struct GatewayCondition: Hashable {
+  private var path: String
+  private var method: String
+  private var headers: Set<String>
+  private var parameters: Set<String>
+
+  init(_ match: HTTPMatch) {
+    let value = match.path?.value ?? "/"
+    let isPrefix = (match.path?.kind ?? .pathPrefix) == .pathPrefix
+    path =
+      "\((match.path?.kind ?? .pathPrefix).rawValue) "
+      + (isPrefix && value.count > 1 && value.hasSuffix("/") ? String(value.dropLast()) : value)
+    method = match.method?.rawValue ?? ""
+    headers = Set((match.headers ?? []).map { "\($0.name.lowercased()) \($0.kind.rawValue) \($0.value)" })
+    parameters = Set((match.queryParams ?? []).map { "\($0.name) \($0.kind.rawValue) \($0.value)" })
+  }
+
+  /// Those of a rule, without what a plan's matches cannot say.
+  static func all(of rule: JSON) -> Set<GatewayCondition> {
+    let matches = rule["matches"]?.array ?? []
+    return Set((matches.isEmpty ? [.emptyObject] : matches).compactMap(GatewayMatch.match).map(GatewayCondition.init))
+  }
+}
+
+extension GatewayProvider {
+  /// Routes of the same parent, a host in common and a match in common are decided by their age; the younger one never
+  /// gets a request. One whose match is more or less particular lives beside.
+  public func conflicts(existing: [JSON]) -> [RoutingConflict] {
+    existing.sorted { $0.objectKey < $1.objectKey }.filter { !isOwn($0) }.flatMap { other in
+      entrances.compactMap { entrance in
+        parents(entrance).lazy.compactMap { claim(entrance, $0).conflict(with: other) }.first
+      }
     }
   }
 
-  /// A match, its parts in an order of their own.
-  private struct Condition: Hashable {
-    var path: String
-    var method: String
-    var headers: Set<String>
-    var parameters: Set<String>
+  private func claim(_ entrance: Entrance, _ parent: ParentReference) -> GatewayClaim {
+    GatewayClaim(
+      namespace: plan.namespace, parent: parent, hostnames: entrance.isMesh ? [] : gateway.hostnames,
+      matches: entrance.matches, clusterDomain: clusterDomain)
+  }
 
-    init(_ match: HTTPMatch) {
-      let value = match.path?.value ?? "/"
-      let isPrefix = (match.path?.kind ?? .pathPrefix) == .pathPrefix
-      path =
-        "\((match.path?.kind ?? .pathPrefix).rawValue) "
-        + (isPrefix && value.count > 1 && value.hasSuffix("/") ? String(value.dropLast()) : value)
-      method = match.method?.rawValue ?? ""
-      headers = Set((match.headers ?? []).map { "\($0.name.lowercased()) \($0.kind.rawValue) \($0.value)" })
-      parameters = Set((match.queryParams ?? []).map { "\($0.name) \($0.kind.rawValue) \($0.value)" })
-    }
+  private func isOwn(_ other: JSON) -> Bool {
+    other.namespace == plan.namespace
+      && (other.labels[RoutingNames.rollout] == plan.name || other.name == gateway.adopt)
   }
 }

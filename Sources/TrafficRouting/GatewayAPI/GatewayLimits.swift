@@ -5,14 +5,19 @@ extension GatewayProvider {
   public func limits(_ target: TrafficTarget) -> [String] {
     var problems: [String] = []
     for entrance in entrances { problems += limits(target, entrance) }
-    problems += unsupported(target)
+    return (problems + limitsOfCluster(target)).uniqued
+  }
+
+  /// What the cluster does not have for a target.
+  func limitsOfCluster(_ target: TrafficTarget) -> [String] {
+    var problems = unsupported(target)
     if cluster.metrics == .linkerd, target.mirror != nil {
       problems.append("mirror: Linkerd passes over a route that mirrors, and keeps the one before")
     }
     if let mirror = target.mirror, mirror < .all, !cluster.hasField(since: 3) {
       problems.append("mirror: \(mirror) needs Gateway API v1.3 or later, and \(cluster.title)")
     }
-    return problems.uniqued
+    return problems
   }
 
   /// What cannot be expressed, whatever the cluster.
@@ -51,7 +56,7 @@ extension GatewayProvider {
     return problems
   }
 
-  private static func isTooLong(_ match: HTTPMatch) -> Bool {
+  static func isTooLong(_ match: HTTPMatch) -> Bool {
     max(match.headers?.count ?? 0, match.queryParams?.count ?? 0) > GatewayMatch.maxConditions
   }
 
@@ -82,10 +87,13 @@ extension GatewayProvider {
   }
 
   public var obstacles: [String] {
+    cluster.parents.filter { !$0.isThere }.map { "traffic.gatewayAPI.parentRefs: there is no Gateway \($0.key)" }
+      + metricsObstacles + policyObstacles
+  }
+
+  /// Why it is not known what the tracks do.
+  var metricsObstacles: [String] {
     var problems: [String] = []
-    for parent in cluster.parents where !parent.isThere {
-      problems.append("traffic.gatewayAPI.parentRefs: there is no Gateway \(parent.key)")
-    }
     switch cluster.metrics {
     case nil:
       let found = cluster.parents.compactMap(\.controller).uniqued
@@ -99,7 +107,7 @@ extension GatewayProvider {
           + "in metrics")
     default: break
     }
-    return problems + policyObstacles
+    return problems
   }
 
   private var policyObstacles: [String] {

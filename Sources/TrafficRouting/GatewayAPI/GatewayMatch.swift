@@ -67,6 +67,11 @@ extension Sticky {
     "^(.*;\\s*)?\(PromQL.literal(cookie))=\(PromQL.literal(revision))(;.*)?$"
   }
 
+  /// The header match of such a request.
+  func match(_ revision: String) -> JSON {
+    ["type": "RegularExpression", "name": "Cookie", "value": .string(pattern(revision))]
+  }
+
   func setCookie(_ revision: String) -> String {
     "\(cookie)=\(revision); Max-Age=\(Int(maxAge / .seconds(1))); Path=/; HttpOnly"
   }

@@ -23,18 +23,9 @@ public struct GatewayProvider: TrafficProvider {
     guard case .gatewayAPI(let gateway) = plan.provider else {
       throw RoutingRefusal(["traffic.gatewayAPI is not what Rollout \(plan.key) names as its provider"])
     }
-    self.plan = plan
-    services = setting.services
-    revision = setting.revision
-    clusterDomain = setting.clusterDomain
-    self.gateway = gateway
-    cluster = GatewayCluster(setting.surroundings, gateway: gateway, namespace: plan.namespace)
+    self.init(plan: plan, setting: setting, gateway: gateway)
     var problems: [String] = []
     if setting.services.isEmpty { problems.append("serviceRefs names no Service that could be routed to") }
-    if gateway.route != nil {
-      problems.append(
-        "traffic.gatewayAPI.route: editing a person's HTTPRoute is not served; let Sluice own the route")
-    }
     for namespace in gateway.parents.compactMap(\.namespace).uniqued
     where namespace != plan.namespace && !setting.gatewayNamespaces.contains(namespace) {
       problems.append(
@@ -42,6 +33,16 @@ public struct GatewayProvider: TrafficProvider {
           + "namespaces does not have")
     }
     if !problems.isEmpty { throw RoutingRefusal(problems) }
+  }
+
+  /// - Parameter gateway: by which ways requests come, whoever says so.
+  init(plan: Plan, setting: ProviderSetting, gateway: GatewayTraffic) {
+    self.plan = plan
+    services = setting.services
+    revision = setting.revision
+    clusterDomain = setting.clusterDomain
+    self.gateway = gateway
+    cluster = GatewayCluster(setting.surroundings, gateway: gateway, namespace: plan.namespace)
   }
 
   public var metrics: (any MeshMetrics)? { cluster.metrics.flatMap(Self.metrics(of:)) }
@@ -76,12 +77,12 @@ public struct GatewayProvider: TrafficProvider {
     var entrances: [Entrance] = []
     if !gateway.parents.isEmpty, let first = services.first, let port = first.ports.first {
       entrances.append(
-        Entrance(name: plan.name, service: first, port: port, matches: gateway.matches, isMesh: false))
+        Entrance(name: gateway.adopt ?? plan.name, service: first, port: port, matches: gateway.matches, isMesh: false))
     }
     for (index, service) in services.enumerated() where gateway.mesh || index > 0 {
       for port in service.ports {
         let suffix = service.ports.count == 1 ? "" : "-\(port)"
-        let name = entrances.isEmpty ? plan.name : "\(plan.name)-\(service.name)\(suffix)"
+        let name = entrances.isEmpty ? gateway.adopt ?? plan.name : "\(plan.name)-\(service.name)\(suffix)"
         entrances.append(Entrance(name: name, service: service, port: port, matches: [], isMesh: true))
       }
     }
@@ -103,6 +104,8 @@ public struct GatewayProvider: TrafficProvider {
     }
   }
 
+  public var adopted: String? { gateway.adopt }
+
   var labels: JSON { ["app.kubernetes.io/managed-by": "sluice", RoutingNames.rollout: .string(plan.name)] }
 
   // MARK: Objects
@@ -116,6 +119,8 @@ public struct GatewayProvider: TrafficProvider {
       if !entrance.isMesh, !gateway.hostnames.isEmpty {
         spec["hostnames"] = .array(gateway.hostnames.map(JSON.string))
       }
+      // What a tool says of an object that was its own stays.
+      let labels: JSON = entrance.name == adopted ? [RoutingNames.rollout: .string(plan.name)] : labels
       return RoutingObject(
         type: .httpRoutes,
         object: [
@@ -140,13 +145,15 @@ public struct GatewayProvider: TrafficProvider {
   }
 
   public func observe(_ live: [JSON], owned: Bool) -> ObservedRouting {
-    observeOwned(live, owned: owned) { objects in objects.compactMap(canaryWeight).max() }
+    observeOwned(live, owned: owned) { objects in
+      objects.compactMap { $0[path: ["spec", "rules"]]?.array?.last.flatMap(canaryWeight) }.max()
+    }
   }
 
-  /// The share, in percent, that the last rule of a route gives to a canary Service now.
-  private func canaryWeight(_ object: JSON) -> Int? {
+  /// The share, in percent, that a rule gives to a canary Service now; `nil` for one that serves nobody.
+  func canaryWeight(_ rule: JSON) -> Int? {
     let canaries = Set(services.map(\.canaryName))
-    let backends = object[path: ["spec", "rules"]]?.array?.last?["backendRefs"]?.array ?? []
+    let backends = rule["backendRefs"]?.array ?? []
     // Left out, it is 1.
     let weights = backends.map { (name: $0["name"]?.string ?? "", weight: max(0, $0["weight"]?.int ?? 1)) }
     let total = weights.reduce(0) { $0 + $1.weight }

@@ -26,10 +26,7 @@ extension GatewayProvider {
     }
     var last = rule(matches: entrance.matches, backends: backends)
     if let mirror = target.mirror {
-      var copy: JSON = ["backendRef": Self.reference(entrance.service.canaryName, entrance.port)]
-      // Without a percentage it is all of them, which every version knows.
-      if let percent = mirror.whole, percent < 100 { copy["percent"] = JSON(percent) }
-      last["filters"] = [["type": "RequestMirror", "requestMirror": copy]]
+      last["filters"] = [Self.filter(mirroring: mirror, to: Self.reference(entrance.service.canaryName, entrance.port))]
     }
     return rules + [last]
   }
@@ -62,17 +59,13 @@ extension GatewayProvider {
     ]
     guard cluster.metrics == .envoyGateway, !entrance.isMesh else { return backends }
     // Only backends with a filter get a cluster each, without which it would count both tracks as one.
-    let nothing = JSON.object([
-      "type": "ResponseHeaderModifier",
-      "responseHeaderModifier": ["remove": [.string(EnvoyGatewayMetrics.absentHeader)]],
-    ])
-    return backends.map { Self.adding(nothing, to: $0) }
+    return backends.map { Self.adding(EnvoyGatewayMetrics.emptyFilter, to: $0) }
   }
 
   // MARK: Parts
 
   /// With all that the API server would fill in, so that it is read back as written.
-  private static func reference(_ service: String, _ port: Int) -> JSON {
+  static func reference(_ service: String, _ port: Int) -> JSON {
     ["group": "", "kind": "Service", "name": .string(service), "port": JSON(port)]
   }
 
@@ -82,20 +75,28 @@ extension GatewayProvider {
     return backend
   }
 
-  private static func filter(addingHeader name: String, _ value: String) -> JSON {
+  static func filter(mirroring share: Percent, to backend: JSON) -> JSON {
+    var copy: JSON = ["backendRef": backend]
+    // Without a percentage it is all of them, which every version knows.
+    if let percent = share.whole, percent < 100 { copy["percent"] = JSON(percent) }
+    return ["type": "RequestMirror", "requestMirror": copy]
+  }
+
+  static func filter(addingHeader name: String, _ value: String) -> JSON {
     [
       "type": "ResponseHeaderModifier",
       "responseHeaderModifier": ["add": [["name": .string(name), "value": .string(value)]]],
     ]
   }
 
-  /// A filter may be there once of each type, so that of one type is joined with it.
-  private static func adding(_ filter: JSON, to backend: JSON) -> JSON {
+  /// A filter of response headers may be there once, so that another one is joined with it.
+  static func adding(_ filter: JSON, to backend: JSON) -> JSON {
     var backend = backend
     var filters = backend["filters"]?.array ?? []
     if let index = filters.firstIndex(where: { $0["type"] == filter["type"] }) {
       for (member, value) in filter["responseHeaderModifier"]?.object ?? [:] {
-        filters[index][path: ["responseHeaderModifier", member]] = value
+        let before = filters[index][path: ["responseHeaderModifier", member]]?.array ?? []
+        filters[index][path: ["responseHeaderModifier", member]] = .array(before + (value.array ?? []))
       }
     } else {
       filters.append(filter)

@@ -1,23 +1,21 @@
 import KubernetesAPI
 import RolloutAPI
 
-/// Istio, by one rule of a VirtualService that a person keeps. For the time of a run its callers' Service gives way to the
-/// tracks' Services with weights; before and afterwards the rule is what the person wrote, so that Git and cluster
-/// differ only while a run is on.
-///
-/// Nothing else of the object is touched: a write is a JSON patch of the rule's destinations and mirrors, tested against
-/// the rule's name and the resourceVersion that it was decided on. Rules for routes and stickiness are put directly
-/// before the person's rule, and take only requests that it would have got.
-public struct IstioInPlaceProvider: TrafficProvider {
+/// Istio, by one rule of a VirtualService that a person keeps.
+struct IstioInPlaceProvider: InPlaceProvider {
+  let type = ResourceType.virtualServices
+  let list = "http"
+  let members = ["route", "mirrors"]
+
   let base: IstioProvider
   let route: RouteReference
   let service: RoutedService
 
-  public var plan: Plan { base.plan }
-  public var metrics: (any MeshMetrics)? { base.metrics }
+  var plan: Plan { base.plan }
+  var metrics: (any MeshMetrics)? { base.metrics }
 
   /// - Throws: ``RoutingRefusal`` with all that the plan asks for and this provider cannot do.
-  public init(
+  init(
     plan: Plan, services: [RoutedService], revision: String, clusterDomain: String = "cluster.local"
   ) throws(RoutingRefusal) {
     guard case .istio(let istio) = plan.provider, let route = istio.route else {
@@ -31,28 +29,15 @@ public struct IstioInPlaceProvider: TrafficProvider {
     base = try IstioProvider(plan: plan, services: services, revision: revision, clusterDomain: clusterDomain)
   }
 
-  var key: ObjectKey { ObjectKey(namespace: plan.namespace, name: route.name) }
-  var annotation: String { RuleRecord.annotation(of: plan.name) }
-
-  func find(_ live: [JSON]) -> JSON? {
-    live.first { $0.objectKey == key && ($0.kind.isEmpty || $0.kind == ResourceType.virtualServices.kind) }
+  func rule(in object: JSON) throws(RoutingRefusal) -> LentRule {
+    try LentRule(
+      named: route.rule, in: object, type, rules: object[path: ["spec", list]]?.array ?? [],
+      inserted: inserted(in: object), noun: "http rule")
   }
 
-  /// The rule in the live object.
-  func rule(_ live: [JSON]) throws(RoutingRefusal) -> IstioRule {
-    guard let object = find(live) else {
-      throw RoutingRefusal(["VirtualService \(key), which traffic.istio.route names, is not there"])
-    }
-    if let owner = object.labels[RoutingNames.rollout] {
-      throw RoutingRefusal([
-        "VirtualService \(key), which traffic.istio.route names, is Rollout \(plan.namespace)/\(owner)'s own; name one "
-          + "of yours, or leave route out"
-      ])
-    }
-    return try IstioRule(route, in: object, rollout: plan.name)
+  func inserted(in object: JSON) -> [Int] {
+    LentRule.inserted(in: object[path: ["spec", list]]?.array ?? [], rollout: plan.name)
   }
-
-  func record(_ object: JSON) -> RuleRecord? { object.annotations[annotation].flatMap(RuleRecord.init) }
 
   // MARK: Whose destinations
 
@@ -66,18 +51,25 @@ public struct IstioInPlaceProvider: TrafficProvider {
     base.fullHost(destination?["host"]?.string ?? "", namespace: plan.namespace) == base.host(service.canaryName)
   }
 
-  /// Whether a rule sends anything to the tracks' Services.
   func isLent(_ rule: JSON) -> Bool {
     let destinations = (rule["route"]?.array ?? []) + (rule["mirrors"]?.array ?? [])
     return destinations.contains { isTrack($0["destination"]) } || isTrack(rule["mirror"])
   }
 
+  func canaryWeight(_ rule: JSON) -> Int {
+    let route = rule["route"]?.array ?? []
+    // One that stands alone gets everything.
+    let weights = route.map { route.count == 1 ? 1 : max(0, $0["weight"]?.int ?? 0) }
+    let total = weights.reduce(0, +)
+    guard total > 0 else { return 0 }
+    return zip(route, weights).filter { isCanary($0.0["destination"]) }.reduce(0) { $0 + $1.1 } * 100 / total
+  }
+
   // MARK: What a rule must look like
 
-  public func limits(_ target: TrafficTarget) -> [String] { base.limits(target) }
+  func limits(_ target: TrafficTarget) -> [String] { base.limits(target) }
 
-  /// Why a person's rule cannot be edited; empty where it can. Each problem names the object, the rule and the field.
-  func problems(_ found: IstioRule) -> [String] {
+  func problems(_ found: LentRule) -> [String] {
     let rule = found.rule
     var problems: [String] = []
     func refuse(_ text: String) { problems.append("\(found.title) \(text)") }
@@ -111,7 +103,7 @@ public struct IstioInPlaceProvider: TrafficProvider {
       )
     }
     if let hiding = found.others.first(where: { $0.index < found.index && Self.takesAll($0.rule) }) {
-      refuse("gets no request: \(IstioRule.title(of: hiding.rule, in: found.object)) before it takes them all")
+      refuse("gets no request: \(LentRule.title(of: hiding.rule, in: found.object, type)) before it takes them all")
     }
     return problems + stepProblems(found)
   }
@@ -122,7 +114,7 @@ public struct IstioInPlaceProvider: TrafficProvider {
   }
 
   /// What the plan's steps ask for and this rule cannot be given.
-  private func stepProblems(_ found: IstioRule) -> [String] {
+  private func stepProblems(_ found: LentRule) -> [String] {
     var problems: [String] = []
     for (index, step) in plan.steps.enumerated() where step.setsTraffic {
       problems += targetProblems(step.traffic, found).map { "spec.steps[\(index)]: \($0)" }
@@ -130,7 +122,7 @@ public struct IstioInPlaceProvider: TrafficProvider {
     return problems
   }
 
-  func targetProblems(_ target: TrafficTarget, _ found: IstioRule) -> [String] {
+  func targetProblems(_ target: TrafficTarget, _ found: LentRule) -> [String] {
     let rule = found.rule
     var problems: [String] = []
     if target.mirror != nil, rule["mirror"] != nil {
@@ -182,13 +174,9 @@ public struct IstioInPlaceProvider: TrafficProvider {
 
   // MARK: What a rule is made to say
 
-  /// The members of a rule that Sluice changes.
-  static let members = ["route", "mirrors"]
-
-  /// What the person's rule says, without what Sluice made of it. A record that was taken away is made up for from the
-  /// destinations: the stable one is the person's under another name.
-  func original(_ found: IstioRule) -> JSON {
-    guard isLent(found.rule) else { return Self.members(of: found.rule) }
+  /// A record that was taken away is made up for from the destinations: the stable one is the person's under another name.
+  func original(_ found: LentRule) -> JSON {
+    guard isLent(found.rule) else { return members(of: found.rule) }
     if let record = record(found.object) { return record.original }
     let route = found.rule["route"]?.array ?? []
     var destination = route.first { isTrack($0["destination"]) && !isCanary($0["destination"]) }
@@ -202,27 +190,22 @@ public struct IstioInPlaceProvider: TrafficProvider {
     return members
   }
 
-  private static func members(of rule: JSON) -> JSON {
-    .object((rule.object ?? [:]).filter { members.contains($0.key) })
-  }
-
   /// A Service's host, spelled as the person spelled another one: short or in full.
   private func renamed(_ host: String, to name: String) -> String {
     let rest = host.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false).dropFirst()
     return ([name] + rest.map(String.init)).joined(separator: ".")
   }
 
-  /// The rule for a target, and the rules that go before it.
-  func rules(_ target: TrafficTarget, _ found: IstioRule) -> (inserted: [JSON], rule: JSON) {
+  func rules(_ target: TrafficTarget, _ found: LentRule) -> (inserted: [JSON], rule: JSON) {
     let original = original(found)
     var rule = found.rule
-    for member in Self.members { rule[member] = original[member] }
+    for member in members { rule[member] = original[member] }
     let person = rule
     rule["route"] = split(person, canary: target.weight.value)
     var inserted: [JSON] = []
     func insert(_ what: String, _ matches: [JSON]) {
       var new = person
-      new["name"] = .string(IstioRule.insertedName(plan.name, what))
+      new["name"] = .string(LentRule.insertedName(plan.name, what))
       new["match"] = .array(matches)
       new["route"] = split(person, canary: 100)
       inserted.append(new)
@@ -261,5 +244,28 @@ public struct IstioInPlaceProvider: TrafficProvider {
       return track
     }
     return [track(service.stableName, 100 - canary), track(service.canaryName, canary)]
+  }
+
+  // MARK: Others
+
+  /// VirtualServices that hide the person's from callers in the mesh: there one object for a host hides all younger ones.
+  func conflicts(existing: [JSON]) -> [RoutingConflict] {
+    guard let own = find(existing) else { return [] }
+    let hosts = base.meshHosts(of: own)
+    func age(_ object: JSON) -> (String, ObjectKey) {
+      (object[path: ["metadata", "creationTimestamp"]]?.string ?? "", object.objectKey)
+    }
+    return existing.filter { age($0) < age(own) }.sorted { $0.objectKey < $1.objectKey }.flatMap { other in
+      guard base.isVisible(other) else { return [RoutingConflict]() }
+      return base.meshHosts(of: other).filter(hosts.contains).map { host in
+        RoutingConflict(
+          object: other.objectKey, kind: ResourceType.virtualServices.kind,
+          rollout: other.labels[RoutingNames.rollout], host: host, gateway: "mesh")
+      }
+    }
+  }
+
+  func policies(existing: [JSON]) throws(RoutingRefusal) -> [RoutingObject] {
+    try base.policies(existing: existing)
   }
 }

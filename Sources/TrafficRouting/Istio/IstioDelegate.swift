@@ -16,7 +16,7 @@ extension IstioProvider {
         + "{name: \(key.name), namespace: \(key.namespace)}, or name hosts and gateways in traffic.istio and leave delegate out"
     }
     for (root, rule) in roots {
-      let title = IstioRule.title(of: rule, in: root)
+      let title = LentRule.title(of: rule, in: root, .virtualServices)
       if (root[path: ["spec", "hosts"]]?.array ?? []).isEmpty {
         return
           "\(title) delegates to \(key) and is itself one that is delegated to, which Istio passes over: delegate from "

@@ -98,11 +98,16 @@ struct Release {
         surroundings += try await client.list(type).items.map { $0.typed(type) }
       } catch let error as KubernetesError where error.isNotFound {}
     }
+    var routes: [JSON] = []
+    for type in plan.editedRoute == nil ? [] : plan.provider.kinds.routes {
+      routes += try await client.list(type, namespace: session.namespace).items.map { $0.typed(type) }
+    }
     // The person who runs this has rights of their own; the operator's allow list guards its rights.
     return try plan.trafficProvider(
       ProviderSetting(
         services: RoutedService.resolve(plan, live: services), revision: "stable",
-        gatewayNamespaces: Set(plan.provider.gatewayNamespaces), surroundings: surroundings))
+        gatewayNamespaces: Set(plan.provider.gatewayNamespaces), surroundings: surroundings,
+        routes: routes))
   }
 
   private func route(_ plan: Plan, _ routing: Routing, unless isSkipped: Bool) async throws {

@@ -9,12 +9,13 @@ struct ImportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import", abstract: "Print the Rollout that takes over a route which a team already has.",
     discussion: """
-      Reads only. The Rollout names the route in traffic.istio.adopt, so that the controller takes it over in one write and
-      gives it back, as it was, when the Rollout is deleted. What a Rollout cannot say is named on standard error, with exit
-      code 1: then leave the route to its owner and edit one rule in place (traffic.istio.route), as is printed instead.
+      Reads only. The Rollout names the route in traffic.istio.adopt or traffic.gatewayAPI.adopt, so that the controller
+      takes it over in one write and gives it back, as it was, when the Rollout is deleted. What a Rollout cannot say is
+      named on standard error, with exit code 1: then leave the route to its owner and edit one rule in place (route), as
+      is printed instead.
       """)
 
-  @Argument(help: "The route: virtualservice/NAME.")
+  @Argument(help: "The route: virtualservice/NAME or httproute/NAME.")
   var route: String
   @Option(help: "The Service whose rules are read, where the route has several.")
   var service: String?
@@ -24,22 +25,23 @@ struct ImportCommand: AsyncParsableCommand {
   var output: OutputFormat = .yaml
   @OptionGroup var cluster: ClusterOptions
 
-  func validate() throws { _ = try Importer.name(of: route) }
+  func validate() throws { _ = try Importer.Kind.named(in: route) }
 
   func run() async throws {
-    let name = try Importer.name(of: route)
+    let (kind, name) = try Importer.Kind.named(in: route)
+    let title = "\(kind.type.kind) \(name)"
     let imported: Importer
     if let file {
-      let objects = try Linter.File(reading: file).documents().filter { $0.kind == "VirtualService" && $0.name == name }
-      guard let object = objects.first else { throw CommandFailure("there is no VirtualService \(name) in \(file)") }
-      imported = Importer(object, service: service)
+      let objects = try Linter.File(reading: file).documents().filter { $0.kind == kind.type.kind && $0.name == name }
+      guard let object = objects.first else { throw CommandFailure("there is no \(title) in \(file)") }
+      imported = Importer(object, kind, service: service)
     } else {
       imported = try await cluster.withSession { session in
-        guard let object = try await session.client.find(.virtualServices, session.key(name)) else {
-          throw CommandFailure("there is no VirtualService \(name) in namespace \(session.namespace)")
+        guard let object = try await session.client.find(kind.type, session.key(name)) else {
+          throw CommandFailure("there is no \(title) in namespace \(session.namespace)")
         }
         return Importer(
-          object, service: service,
+          object, kind, service: service,
           services: try await session.client.list(.services, namespace: session.namespace).items,
           deployments: try await session.client.list(.deployments, namespace: session.namespace).items)
       }
@@ -57,21 +59,45 @@ struct Importer: Sendable {
   let losses: [String]
   let notes: [String]
 
-  /// - Throws: `ValidationError` for what is no `virtualservice/NAME`.
-  static func name(of route: String) throws -> String {
-    let parts = route.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    let kinds = ["virtualservice", "virtualservices", "vs", "virtualservices.networking.istio.io"]
-    guard parts.count == 2, kinds.contains(parts[0].lowercased()), !parts[1].isEmpty else {
-      throw ValidationError("\"\(route)\" should be virtualservice/NAME")
+  /// What can be taken over.
+  enum Kind: CaseIterable, Sendable {
+    case virtualService
+    case httpRoute
+
+    var type: ResourceType {
+      switch self {
+      case .virtualService: .virtualServices
+      case .httpRoute: .httpRoutes
+      }
     }
-    return parts[1]
+
+    /// What kubectl calls it too.
+    private var names: [String] {
+      let short = self == .virtualService ? ["vs"] : []
+      return [type.kind.lowercased(), type.plural, "\(type.plural).\(type.group)"] + short
+    }
+
+    /// - Throws: `ValidationError` for what is no `virtualservice/NAME` or `httproute/NAME`.
+    static func named(in route: String) throws -> (Kind, String) {
+      let parts = route.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+      guard parts.count == 2, !parts[1].isEmpty,
+        let kind = allCases.first(where: { $0.names.contains(parts[0].lowercased()) })
+      else {
+        throw ValidationError("\"\(route)\" should be virtualservice/NAME or httproute/NAME")
+      }
+      return (kind, parts[1])
+    }
   }
 
   /// - Parameters:
   ///   - services: the live ones of the namespace.
   ///   - deployments: the live ones, of which that behind the Service is named.
-  init(_ object: JSON, service: String? = nil, services: [JSON] = [], deployments: [JSON] = []) {
-    let read = IstioImport.read(object, service: service, live: services)
+  init(_ object: JSON, _ kind: Kind, service: String? = nil, services: [JSON] = [], deployments: [JSON] = []) {
+    let read =
+      switch kind {
+      case .virtualService: IstioImport.read(object, service: service, live: services)
+      case .httpRoute: GatewayImport.read(object, service: service, live: services)
+      }
     var notes = read.notes
     let name = read.service?.name ?? service ?? object.name
     let selector = services.first { $0.name == name }?[path: ["spec", "selector"]]?.strings ?? [:]
@@ -85,9 +111,10 @@ struct Importer: Sendable {
     }
     let workload = behind.count == 1 ? behind[0].name : name
     var traffic = read.traffic
-    if read.losses.isEmpty {
-      traffic.istio?.adopt = AdoptReference(name: object.name)
-    } else {
+    switch (kind, read.losses.isEmpty) {
+    case (.virtualService, true): traffic.istio?.adopt = AdoptReference(name: object.name)
+    case (.httpRoute, true): traffic.gatewayAPI?.adopt = AdoptReference(name: object.name)
+    case (.virtualService, false):
       let rules = (object[path: ["spec", "http"]]?.array ?? []).filter { rule in
         rule["route"]?.array?.contains {
           $0[path: ["destination", "host"]]?.string?.split(separator: ".").first == Substring(name)
@@ -97,6 +124,18 @@ struct Importer: Sendable {
         istio: IstioSpec(route: RouteReference(name: object.name, rule: rules.first?["name"]?.string)))
       if rules.count != 1 || rules.first?["name"] == nil {
         notes.append("traffic.istio.route.rule: give the rule for Service \(name) a name of its own and put it in")
+      }
+    case (.httpRoute, false):
+      let rules = (object[path: ["spec", "rules"]]?.array ?? []).filter { rule in
+        rule["backendRefs"]?.array?.contains { $0["name"]?.string == name } ?? false
+      }
+      traffic = TrafficSpec(
+        gatewayAPI: GatewayAPISpec(
+          metrics: read.traffic.gatewayAPI?.metrics,
+          route: RouteReference(name: object.name, rule: rules.first?["name"]?.string)))
+      if rules.count != 1 {
+        notes.append(
+          "traffic.gatewayAPI.route.rule: \(rules.count) rules send to Service \(name); name the one to weigh")
       }
     }
     var spec: JSON = [

@@ -22,7 +22,9 @@ struct Moment {
   }
 
   var canaryWeight: Int { all(Shop.virtualServices).map(\.canaryWeight).max() ?? gatewayWeight }
-  private var gatewayWeight: Int { object(Shop.httpRoutes, "checkout")?.canaryWeight ?? 0 }
+  private var gatewayWeight: Int {
+    (object(Shop.httpRoutes, "checkout") ?? object(Shop.httpRoutes, "shop"))?.canaryWeight ?? 0
+  }
 
   /// The ReplicaSet behind the canary's Service.
   var canarySet: JSON? {
@@ -54,7 +56,8 @@ extension Shop {
       }
     }
     if version.resource == Self.httpRoutes, !version.isDeleted {
-      for rule in version.object[path: ["spec", "rules"]]?.array ?? [] {
+      for rule in version.object[path: ["spec", "rules"]]?.array ?? []
+      where rule["backendRefs"]?.array?.count ?? 0 > 1 {
         let sum = (rule["backendRefs"]?.array ?? []).map { $0["weight"]?.int ?? 1 }.reduce(0, +)
         if sum != 100 { return "the weights of a rule add up to \(sum)" }
       }

@@ -31,10 +31,11 @@ extension JSON {
     (self[path: ["metadata", "ownerReferences"]]?.array ?? []).first { $0["controller"]?.bool == true }?["uid"]?.string
   }
 
-  /// Of a VirtualService: the weight of each destination of its rules. Of an HTTPRoute: of its last rule.
+  /// Of a VirtualService: the weight of each destination of its rules. Of an HTTPRoute: of the rule `checkout`, or else its last.
   var destinations: [(host: String, weight: Int)] {
     if let rules = self[path: ["spec", "rules"]]?.array {
-      return (rules.last?["backendRefs"]?.array ?? []).map {
+      let rule = rules.first { $0["name"]?.string == "checkout" } ?? rules.last
+      return (rule?["backendRefs"]?.array ?? []).map {
         (($0["name"]?.string ?? "") + ".", $0["weight"]?.int ?? 1)
       }
     }

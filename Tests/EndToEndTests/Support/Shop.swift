@@ -150,7 +150,8 @@ struct Shop: Sendable {
   /// The weights of the canary that were routed, without repetitions.
   var weights: [Int] {
     history().filter {
-      $0.resource == Self.virtualServices || $0.resource == Self.httpRoutes && $0.object.name == "checkout"
+      $0.resource == Self.virtualServices
+        || $0.resource == Self.httpRoutes && ["checkout", "shop"].contains($0.object.name)
     }.map(\.object.canaryWeight).reduce(into: []) { weights, weight in
       if weights.last != weight { weights.append(weight) }
     }

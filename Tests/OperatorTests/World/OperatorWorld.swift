@@ -470,13 +470,14 @@ struct Breaches: Sendable {
   static func route(in cluster: InProcessAccess) -> JSON? {
     let persons = ObjectKey(namespace: "shop", name: "shop")
     return cluster.get(.virtualServices, OperatorWorld.key) ?? cluster.get(.virtualServices, persons)
-      ?? cluster.get(.httpRoutes, OperatorWorld.key)
+      ?? cluster.get(.httpRoutes, OperatorWorld.key) ?? cluster.get(.httpRoutes, persons)
   }
 
   /// Weights by Service, of the rule `checkout` or else the first; of an HTTPRoute's last.
   static func destinations(_ route: JSON) -> [String: Int] {
     var shares: [String: Int] = [:]
-    for backend in route[path: ["spec", "rules"]]?.array?.last?["backendRefs"]?.array ?? [] {
+    let entries = route[path: ["spec", "rules"]]?.array ?? []
+    for backend in (entries.first { $0["name"] == "checkout" } ?? entries.last)?["backendRefs"]?.array ?? [] {
       shares[backend["name"]?.string ?? "", default: 0] += backend["weight"]?.int ?? 1
     }
     let rules = route[path: ["spec", "http"]]?.array ?? []

@@ -1,21 +1,84 @@
 import KubernetesAPI
 import RolloutAPI
 
-extension IstioInPlaceProvider {
-  public func objects(for routing: Routing) -> [RoutingObject] { [] }
+/// A provider that weighs one rule of a routing object which a person keeps. For the time of a run the callers' Service
+/// gives way in it to the tracks' Services with weights; before and afterwards the rule is what the person wrote, so that
+/// Git and cluster differ only while a run is on.
+///
+/// Nothing else of the object is touched: a write is a JSON patch of the rule's own members, tested against the rule's
+/// name and the resourceVersion that it was decided on. Rules for routes and stickiness are put directly before the
+/// person's rule, and take only requests that it would have got.
+protocol InPlaceProvider: TrafficProvider {
+  /// The kind of the object.
+  var type: ResourceType { get }
+  /// The member of the object's spec that lists rules.
+  var list: String { get }
+  /// The members of a rule that Sluice changes.
+  var members: [String] { get }
 
-  public var keys: [RoutingKey] { [RoutingKey(type: .virtualServices, key: key)] }
+  var route: RouteReference { get }
 
-  public func place(in live: [JSON]) -> RoutingPlace? { find(live).flatMap(record)?.place }
+  /// The rule that the plan means.
+  /// - Throws: ``RoutingRefusal`` where it is not clear which one that is.
+  func rule(in object: JSON) throws(RoutingRefusal) -> LentRule
+  /// Where rules of Sluice's stand in an object whose person's rule is not to be found.
+  func inserted(in object: JSON) -> [Int]
+  /// Whether a rule sends anything to the tracks' Services.
+  func isLent(_ rule: JSON) -> Bool
+  /// The percentage that a rule gives to the canary.
+  func canaryWeight(_ rule: JSON) -> Int
+  /// Why a person's rule cannot be edited; empty where it can. Each problem names the object, the rule and the field.
+  func problems(_ found: LentRule) -> [String]
+  /// What the person's rule says, without what Sluice made of it.
+  func original(_ found: LentRule) -> JSON
+  /// The rule for a target, and the rules that go before it.
+  func rules(_ target: TrafficTarget, _ found: LentRule) -> (inserted: [JSON], rule: JSON)
+}
+
+extension InPlaceProvider {
+  var key: ObjectKey { ObjectKey(namespace: plan.namespace, name: route.name) }
+  var annotation: String { RuleRecord.annotation(of: plan.name) }
+
+  func find(_ live: [JSON]) -> JSON? {
+    live.first { $0.objectKey == key && ($0.kind.isEmpty || $0.kind == type.kind) }
+  }
+
+  /// The rule in the live object.
+  func rule(_ live: [JSON]) throws(RoutingRefusal) -> LentRule {
+    let field = "traffic.\(plan.provider.member).route"
+    guard let object = find(live) else {
+      throw RoutingRefusal(["\(type.kind) \(key), which \(field) names, is not there"])
+    }
+    if let owner = object.labels[RoutingNames.rollout] {
+      throw RoutingRefusal([
+        "\(type.kind) \(key), which \(field) names, is Rollout \(plan.namespace)/\(owner)'s own; name one "
+          + "of yours, or leave route out"
+      ])
+    }
+    return try rule(in: object)
+  }
+
+  func record(_ object: JSON) -> RuleRecord? { object.annotations[annotation].flatMap(RuleRecord.init) }
+
+  /// What of a rule Sluice changes.
+  func members(of rule: JSON) -> JSON {
+    .object((rule.object ?? [:]).filter { members.contains($0.key) })
+  }
+
+  func objects(for routing: Routing) -> [RoutingObject] { [] }
+
+  var keys: [RoutingKey] { [RoutingKey(type: type, key: key)] }
+
+  func place(in live: [JSON]) -> RoutingPlace? { find(live).flatMap(record)?.place }
 
   // MARK: Reading
 
-  public func observe(_ live: [JSON], owned: Bool) -> ObservedRouting {
-    let found: IstioRule
+  func observe(_ live: [JSON], owned: Bool) -> ObservedRouting {
+    let found: LentRule
     do throws(RoutingRefusal) {
       found = try rule(live)
     } catch {
-      guard let object = find(live), !inserted(object).isEmpty else { return .unusable(error.description) }
+      guard let object = find(live), !inserted(in: object).isEmpty else { return .unusable(error.description) }
       // The rule is gone, and rules that Sluice put before it are not.
       return .changed(intended: .split(.stableOnly), differences: error.problems, canaryWeight: nil)
     }
@@ -30,20 +93,20 @@ extension IstioInPlaceProvider {
           canaryWeight: 0)
       }
       return .changed(
-        intended: .released, differences: ["VirtualService \(key) still has the annotation \(annotation)"],
+        intended: .released, differences: ["\(type.kind) \(key) still has the annotation \(annotation)"],
         canaryWeight: 0)
     }
     guard let record else {
       return .changed(
         intended: .split(.stableOnly),
-        differences: ["VirtualService \(key) has no annotation \(annotation) that Sluice can read"],
+        differences: ["\(type.kind) \(key) has no annotation \(annotation) that Sluice can read"],
         canaryWeight: canaryWeight(found.rule))
     }
     let wanted = rules(record.target, found)
-    var differences = Self.members.flatMap { member in
+    var differences = members.flatMap { member in
       JSONDifference.find(
-        expected: wanted.rule[member], found: found.rule[member], at: "spec.http[\(found.index)].\(member)"
-      ).map { "VirtualService \(key): \($0)" }
+        expected: wanted.rule[member], found: found.rule[member], at: "spec.\(list)[\(found.index)].\(member)"
+      ).map { "\(type.kind) \(key): \($0)" }
     }
     if !isInserted(wanted.inserted, found) {
       differences.append("\(found.title) has not the rules before it that Sluice put there")
@@ -53,45 +116,31 @@ extension IstioInPlaceProvider {
       intended: .split(record.target), differences: differences, canaryWeight: canaryWeight(found.rule))
   }
 
-  /// Where rules of Sluice's stand in an object.
-  private func inserted(_ object: JSON) -> [Int] {
-    IstioRule.inserted(in: object[path: ["spec", "http"]]?.array ?? [], rollout: plan.name)
-  }
-
   /// Whether these rules, and no others of Sluice's, stand directly before the person's.
-  private func isInserted(_ wanted: [JSON], _ found: IstioRule) -> Bool {
+  private func isInserted(_ wanted: [JSON], _ found: LentRule) -> Bool {
     found.inserted == Array(found.index - wanted.count..<found.index)
       && zip(wanted, found.inserted).allSatisfy {
-        JSONDifference.find(expected: $0, found: found.http[$1], at: "rule").isEmpty
+        JSONDifference.find(expected: $0, found: found.rules[$1], at: "rule").isEmpty
       }
-  }
-
-  private func canaryWeight(_ rule: JSON) -> Int {
-    let route = rule["route"]?.array ?? []
-    // One that stands alone gets everything.
-    let weights = route.map { route.count == 1 ? 1 : max(0, $0["weight"]?.int ?? 0) }
-    let total = weights.reduce(0, +)
-    guard total > 0 else { return 0 }
-    return zip(route, weights).filter { isCanary($0.0["destination"]) }.reduce(0) { $0 + $1.1 } * 100 / total
   }
 
   // MARK: Writing
 
-  public func writes(
+  func writes(
     for routing: Routing, live: [JSON], owned: Bool, place: RoutingPlace?
   ) throws(RoutingRefusal) -> [RoutingWrite] {
-    let found: IstioRule
+    let found: LentRule
     do throws(RoutingRefusal) {
       found = try rule(live)
     } catch {
       // Whatever became of the person's rule, none of Sluice's may stay behind.
       guard let object = find(live), object.labels[RoutingNames.rollout] == nil,
-        routing == .released || !inserted(object).isEmpty
+        routing == .released || !inserted(in: object).isEmpty
       else {
         if routing == .released { return [] }
         throw error
       }
-      return patch(object, rule: nil, removing: inserted(object), at: nil, record: nil)
+      return patch(object, rule: nil, removing: inserted(in: object), at: nil, record: nil)
     }
     switch routing {
     case .released:
@@ -100,7 +149,7 @@ extension IstioInPlaceProvider {
       }
       var rule = found.rule
       let original = original(found)
-      for member in Self.members { rule[member] = original[member] }
+      for member in members { rule[member] = original[member] }
       return patch(found.object, rule: rule, removing: found.inserted, at: found, record: nil)
     case .split(let target):
       if !isLent(found.rule), found.inserted.isEmpty {
@@ -124,18 +173,18 @@ extension IstioInPlaceProvider {
   /// One patch that changes a rule's members, takes rules away and puts others before it, and keeps the record; none
   /// where nothing differs. It fails as a whole where the object is another one than it was decided on.
   private func patch(
-    _ object: JSON, rule: JSON?, removing: [Int], adding: [JSON] = [], at found: IstioRule?, record: RuleRecord?
+    _ object: JSON, rule: JSON?, removing: [Int], adding: [JSON] = [], at found: LentRule?, record: RuleRecord?
   ) -> [RoutingWrite] {
-    let http: JSONPointer = ["spec", "http"]
+    let rules: JSONPointer = ["spec", list]
     var tests: [JSONPatchOperation] = [
       .test(["metadata", "resourceVersion"], .string(object.resourceVersion))
     ]
-    var changes: [JSONPatchOperation] = removing.sorted(by: >).map { .remove(http.appending($0)) }
+    var changes: [JSONPatchOperation] = removing.sorted(by: >).map { .remove(rules.appending($0)) }
     if let found, let rule {
-      if let name = found.rule["name"] { tests.append(.test(http.appending(found.index).appending("name"), name)) }
+      if let name = found.rule["name"] { tests.append(.test(rules.appending(found.index).appending("name"), name)) }
       let index = found.index - removing.filter { $0 < found.index }.count
-      let place = http.appending(index)
-      for member in Self.members {
+      let place = rules.appending(index)
+      for member in members {
         let (live, wanted) = (found.rule[member], rule[member])
         guard !JSONDifference.find(expected: wanted, found: live, at: member).isEmpty else { continue }
         switch (live, wanted) {
@@ -155,29 +204,6 @@ extension IstioInPlaceProvider {
       changes.append(.add(annotations, [annotation: .string(text)]))
     case let text?: changes.append(.add(annotations.appending(annotation), .string(text)))
     }
-    return changes.isEmpty ? [] : [.patch(.virtualServices, key, tests + changes)]
-  }
-
-  // MARK: Others
-
-  /// VirtualServices that hide the person's from callers in the mesh: there one object for a host hides all younger ones.
-  public func conflicts(existing: [JSON]) -> [RoutingConflict] {
-    guard let own = find(existing) else { return [] }
-    let hosts = base.meshHosts(of: own)
-    func age(_ object: JSON) -> (String, ObjectKey) {
-      (object[path: ["metadata", "creationTimestamp"]]?.string ?? "", object.objectKey)
-    }
-    return existing.filter { age($0) < age(own) }.sorted { $0.objectKey < $1.objectKey }.flatMap { other in
-      guard base.isVisible(other) else { return [RoutingConflict]() }
-      return base.meshHosts(of: other).filter(hosts.contains).map { host in
-        RoutingConflict(
-          object: other.objectKey, kind: ResourceType.virtualServices.kind,
-          rollout: other.labels[RoutingNames.rollout], host: host, gateway: "mesh")
-      }
-    }
-  }
-
-  public func policies(existing: [JSON]) throws(RoutingRefusal) -> [RoutingObject] {
-    try base.policies(existing: existing)
+    return changes.isEmpty ? [] : [.patch(type, key, tests + changes)]
   }
 }
