@@ -174,7 +174,7 @@ private struct Turn {
     case (.failure(let errors), nil): return try await refuse(errors.problems)
     }
     let inForce = runPlan ?? plan
-    var problems = inForce.unserved
+    var problems: [PlanProblem] = []
     if !rollout.metadata.isBeingDeleted {
       problems += RolloutClash.problems(
         of: inForce, own: json, among: view.objects(.rollouts, namespace: key.namespace))
@@ -290,7 +290,8 @@ private struct Turn {
         services: services, revision: runState?.revision ?? "stable",
         gatewayNamespaces: reconciler.settings.gatewayNamespaces,
         surroundings: plan.provider.kinds.surroundings.flatMap { type in view.all(type).map { $0.typed(type) } },
-        routes: view.objects(plan.provider.kinds.routes, namespace: key.namespace)))
+        routes: view.objects(plan.provider.kinds.routes, namespace: key.namespace),
+        workload: view.object(.deployments, plan.workloadKey)))
   }
 
   private func isMissingService(_ plan: Plan) -> Bool {

@@ -46,6 +46,7 @@ extension Turn {
       run.commandMessage = "resumed"
       announce(.resumed, "resumed by \(who)\(reason)", "\(run.name)-command-\(command.sequence)")
       if case .bypass = pause { run.acceptsBypass = true }
+      if case .plainText = pause { run.acceptsPlainText = true }
       switch (pause, run.stage) {
       case (.plan, .step(let index, .pausing)): next(after: index, &run)
       case (.undecided, _):
@@ -82,6 +83,7 @@ extension Turn {
       run.pause = nil
       rollout.reassertions = []
       run.acceptsBypass = true
+      run.acceptsPlainText = true
       run.flight?.accepted = .all
       run.commandMessage = "promotion of the whole ordered by \(who)"
       announce(

@@ -275,6 +275,8 @@ public struct Measurements: Sendable, Equatable {
   public var baseline: Baseline
   /// Requests that reach the canary beside the route; nil until enough is measured to tell.
   public var bypass: BypassShare?
+  /// How requests are secured; nil where nobody asked.
+  public var security: SecurityReport?
   /// Requests of late; nil until some were measured.
   public var volume: RequestVolume?
   /// The canary's since the present traffic was verified.
@@ -304,12 +306,13 @@ public struct Measurements: Sendable, Equatable {
 
   public init(
     checks: [CheckReport] = [], share: ObservedShare? = nil, baseline: Baseline = .present, bypass: BypassShare? = nil,
-    volume: RequestVolume? = nil, requests: Double = 0, harm: Harm? = nil
+    security: SecurityReport? = nil, volume: RequestVolume? = nil, requests: Double = 0, harm: Harm? = nil
   ) {
     self.checks = checks
     self.share = share
     self.baseline = baseline
     self.bypass = bypass
+    self.security = security
     self.volume = volume
     self.requests = requests
     self.harm = harm
@@ -334,6 +337,30 @@ public struct ObservedShare: Sendable, Equatable {
     if case .confirmed = check.result(canary: canaryRequests, all: totalRequests) { return true }
     return false
   }
+}
+
+/// How the requests of late at the pods of both tracks were secured.
+public enum SecurityReport: Sendable, Equatable {
+  case counted(SecurityShare)
+  /// Nothing that is missing counts as success.
+  case unknown(String)
+}
+
+public struct SecurityShare: Sendable, Equatable {
+  /// Requests by mutual TLS, and all others.
+  public var mutual: Double
+  public var other: Double
+  /// Who sent the others, as far as is known.
+  public var callers: [String]
+
+  public init(mutual: Double, other: Double, callers: [String] = []) {
+    self.mutual = mutual
+    self.other = other
+    self.callers = callers
+  }
+
+  /// 0 to 1.
+  public var fraction: Double { mutual + other > 0 ? mutual / (mutual + other) : 0 }
 }
 
 /// Requests that canary pods got and the route does not explain: of callers without a proxy, by another Service, by pod

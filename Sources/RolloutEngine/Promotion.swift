@@ -51,7 +51,9 @@ extension Turn {
   /// The canary at full size, all traffic to it, verified.
   private mutating func take(all stage: PromotionStage, _ run: inout RunState) {
     if stage == .scaling {
-      guard hasPods(fullSize(run), &run), !isContested(&run), !isBypassed(&run), ensureTracks(run) else {
+      guard hasPods(fullSize(run), &run), !isContested(&run), !isBypassed(&run), !lacksMutualTLS(&run),
+        ensureTracks(run)
+      else {
         return
       }
       if seen.routing.target != .allToCanary, !mayTakeAll(&run) { return }
@@ -86,7 +88,7 @@ extension Turn {
     case .undecided(let why), .anomaly(let why):
       rollout.situation = .paused("while it bakes: \(why)")
       return
-    case .plan, .bypass, .conflict, nil: break
+    case .plan, .bypass, .plainText, .conflict, nil: break
     }
     guard isConclusive(over: bake, place: "while it bakes", &run), !isHeld(&run) else { return }
     enter(.promoting(.unpinning), &run)

@@ -117,6 +117,8 @@ public struct RunState: Sendable, Equatable {
   public var commandMessage: String?
   /// A person let the run go on although requests bypass the route.
   public var acceptsBypass = false
+  /// A person let the run go on although requests arrive without mutual TLS.
+  public var acceptsPlainText = false
   /// How far the autopilot has come; nil without one.
   public var flight: Flight?
   /// Guards, and ``Turn/burnRate``, of which a person let the run go on.
@@ -153,6 +155,8 @@ public struct RunState: Sendable, Equatable {
     case conflict(String)
     /// Guards that hold found an anomaly.
     case anomaly(String)
+    /// Requests arrive without mutual TLS, of which the plan wants to see it.
+    case plainText(String)
   }
 }
 

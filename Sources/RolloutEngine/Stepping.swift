@@ -56,7 +56,7 @@ extension Turn {
       if isByPods { shrink(to: podsNeeded(by: step, run), run) }
       if current == step.traffic, run.verifiedAt != nil { return enter(.step(index, .analyzing), &run) }
       if index == 0, step.traffic.reachesCanary, !hasBaseline(&run) { return }
-      if step.traffic.weight > current.weight, isBypassed(&run) { return }
+      if step.traffic.weight > current.weight, isBypassed(&run) || lacksMutualTLS(&run) { return }
       if !isByPods { effects.append(.setTraffic(step.traffic)) }
       run.trafficWrittenAt = now
       run.verifiedAt = nil
@@ -199,6 +199,41 @@ extension Turn {
     return true
   }
 
+  /// Whether the plan wants to see mutual TLS and not all requests come by it, so that the run waits for a person before
+  /// its weight grows.
+  mutating func lacksMutualTLS(_ run: inout RunState) -> Bool {
+    if case .plainText(let text) = run.pause {
+      rollout.situation = .paused(text)
+      return true
+    }
+    guard runPlan.policy.mtls != nil, runPlan.division == nil, !run.acceptsPlainText else { return false }
+    let share: SecurityShare
+    switch seen.measured?.security {
+    case .counted(let counted): share = counted
+    case .unknown(let why):
+      rollout.situation = .running("it is not known whether requests come by mutual TLS: \(why)")
+      expire(&run, "mutual TLS")
+      return true
+    case nil:
+      rollout.situation = .running("waiting for the first measurement of mutual TLS")
+      expire(&run, "mutual TLS")
+      return true
+    }
+    guard share.other > 0 else { return false }
+    // Rounded down, since it is not all of them.
+    let percent = (share.fraction * 1000).rounded(.down) / 10
+    let callers =
+      share.callers.isEmpty
+      ? "callers without a proxy, whom the metrics do not name" : share.callers.prefix(5).joined(separator: ", ")
+    let text =
+      "\(percent)% of the requests of the last minute came by mutual TLS, and traffic.mtls wants all of them; the others are "
+      + "from \(callers): bring these into the mesh, or accept it with 'sluice resume'"
+    run.pause = .plainText(text)
+    announce(.paused, text, "\(run.name)-plain-text", isWarning: true)
+    rollout.situation = .paused(text)
+    return true
+  }
+
   /// A step that needs fewer pods gives them back, after the traffic has moved.
   private mutating func shrink(to count: Int, _ run: RunState) {
     guard let set = seen.set(named: run.set), set.replicas > max(count, 1) else { return }
@@ -323,7 +358,7 @@ extension Turn {
 
   private mutating func pauseIsOver(_ step: PlanStep, _ index: Int, _ run: inout RunState) -> Bool {
     switch run.pause {
-    case .person, .undecided, .bypass, .conflict, .anomaly:
+    case .person, .undecided, .bypass, .conflict, .anomaly, .plainText:
       describe(run, index)
       return false
     case .plan, nil: break
@@ -367,7 +402,7 @@ extension Turn {
     case nil: rollout.situation = .running(place)
     case .plan: rollout.situation = .paused("\(place) waits for a person")
     case .person(let who): rollout.situation = .paused("\(place): paused by \(who)")
-    case .undecided(let why), .bypass(let why), .conflict(let why), .anomaly(let why):
+    case .undecided(let why), .bypass(let why), .conflict(let why), .anomaly(let why), .plainText(let why):
       rollout.situation = .paused("\(place): \(why)")
     }
   }

@@ -18,7 +18,8 @@ public protocol MeshMetrics: Sendable, Hashable {
   /// does not tell them apart.
   func bypassQuery(_ scopes: [MetricsScope], reading: MetricsReading) -> String?
 
-  /// Requests at the callee by how their connection was secured; `nil` where the mesh does not tell.
+  /// Requests at the callee by how their connection was secured, and of those without mutual TLS by caller, where it is
+  /// known; `nil` where the mesh does not tell.
   func securityQuery(_ scopes: [MetricsScope], reading: MetricsReading) -> String?
 
   /// The series of an answer that serves many runs, by the namespace of the runs that they belong to.
@@ -28,8 +29,11 @@ public protocol MeshMetrics: Sendable, Hashable {
   /// on the same key are added. Values that are no number are kept, for the reader to refuse.
   func readings(_ series: [MetricSeries], of scope: MetricsScope, view: MetricsView) -> [MetricsKey: Double]
 
+  /// Whether ``securityQuery(_:reading:)`` can tell anything.
+  var tellsSecurity: Bool { get }
+
   /// Requests of one run by how their connection was secured, from the answer to ``securityQuery(_:reading:)``.
-  func policies(_ series: [MetricSeries], of scope: MetricsScope) -> [Track: [String: Double]]
+  func security(_ series: [MetricSeries], of scope: MetricsScope) -> [Track: ConnectionSecurity]
 }
 
 extension MetricsScope {

@@ -16,10 +16,12 @@ public struct ProviderSetting: Sendable {
   /// The live routing objects of the plan's namespace, for one that edits a person's: that tells by which Gateways
   /// requests come.
   public var routes: [JSON]
+  /// The live Deployment; `nil` where it is not known.
+  public var workload: JSON?
 
   public init(
     services: [RoutedService], revision: String, gatewayNamespaces: Set<String> = [],
-    clusterDomain: String = "cluster.local", surroundings: [JSON] = [], routes: [JSON] = []
+    clusterDomain: String = "cluster.local", surroundings: [JSON] = [], routes: [JSON] = [], workload: JSON? = nil
   ) {
     self.services = services
     self.revision = revision
@@ -27,6 +29,7 @@ public struct ProviderSetting: Sendable {
     self.clusterDomain = clusterDomain
     self.surroundings = surroundings
     self.routes = routes
+    self.workload = workload
   }
 }
 
@@ -61,11 +64,13 @@ extension Plan {
     switch provider {
     case .istio(let istio) where istio.route != nil:
       return try IstioInPlaceProvider(
-        plan: self, services: setting.services, revision: setting.revision, clusterDomain: setting.clusterDomain)
+        plan: self, services: setting.services, revision: setting.revision, clusterDomain: setting.clusterDomain,
+        surroundings: setting.surroundings, workload: setting.workload)
     case .istio:
       return try IstioProvider(
         plan: self, services: setting.services, revision: setting.revision,
-        gatewayNamespaces: setting.gatewayNamespaces, clusterDomain: setting.clusterDomain)
+        gatewayNamespaces: setting.gatewayNamespaces, clusterDomain: setting.clusterDomain,
+        surroundings: setting.surroundings, workload: setting.workload)
     case .gatewayAPI(let gateway) where gateway.route != nil:
       return try GatewayInPlaceProvider(plan: self, setting: setting)
     case .gatewayAPI: return try GatewayProvider(plan: self, setting: setting)

@@ -8,6 +8,15 @@ public struct RoutedService: Sendable, Hashable {
   public var ports: [Int]
   /// The Service's other ports, which go to stable only.
   public var otherPorts: [Int]
+  /// What the pods call ``ports``.
+  public var targets: [IntOrString] = []
+
+  public init(name: String, ports: [Int], otherPorts: [Int], targets: [IntOrString] = []) {
+    self.name = name
+    self.ports = ports
+    self.otherPorts = otherPorts
+    self.targets = targets
+  }
 
   public var stableName: String { "\(name)-stable" }
   public var canaryName: String { "\(name)-canary" }
@@ -25,7 +34,7 @@ public struct RoutedService: Sendable, Hashable {
         continue
       }
       let ports = (object[path: ["spec", "ports"]]?.array ?? []).map {
-        (name: $0["name"]?.string, port: $0["port"]?.int)
+        (name: $0["name"]?.string, port: $0["port"]?.int, target: $0["targetPort"])
       }
       let found =
         switch service.port {
@@ -38,11 +47,17 @@ public struct RoutedService: Sendable, Hashable {
         continue
       }
       let all = ports.compactMap(\.port)
+      let target = found?.target?.string.map(IntOrString.string) ?? .int(found?.target?.int ?? number)
       if let index = routed.firstIndex(where: { $0.name == service.name }) {
-        if !routed[index].ports.contains(number) { routed[index].ports.append(number) }
+        if !routed[index].ports.contains(number) {
+          routed[index].ports.append(number)
+          routed[index].targets.append(target)
+        }
         routed[index].otherPorts.removeAll { $0 == number }
       } else {
-        routed.append(RoutedService(name: service.name, ports: [number], otherPorts: all.filter { $0 != number }))
+        routed.append(
+          RoutedService(
+            name: service.name, ports: [number], otherPorts: all.filter { $0 != number }, targets: [target]))
       }
     }
     if !problems.isEmpty { throw RoutingRefusal(problems) }

@@ -14,12 +14,16 @@ public struct RoutingKinds: Sendable, Hashable {
 
   /// By the member of a Rollout's `spec.traffic` that names the provider.
   public static let byMember: [(member: String, kinds: RoutingKinds)] = [
-    ("istio", RoutingKinds(routes: [.virtualServices], policies: [.destinationRules])),
+    (
+      "istio",
+      RoutingKinds(
+        routes: [.virtualServices], policies: [.destinationRules], surroundings: [.peerAuthentications])
+    ),
     (
       "gatewayAPI",
       RoutingKinds(
         routes: [.httpRoutes], policies: [.destinationRules, .backendTLSPolicies, .serviceProfiles],
-        surroundings: [.gateways, .gatewayClasses, .customResourceDefinitions])
+        surroundings: [.gateways, .gatewayClasses, .customResourceDefinitions, .peerAuthentications])
     ),
   ]
 

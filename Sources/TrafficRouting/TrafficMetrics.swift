@@ -109,13 +109,39 @@ extension [MetricSeries] {
   }
 
   /// The values by track and by a label that tells how connections were secured.
-  func policies(label: String, track: ([String: String]) -> Track?) -> [Track: [String: Double]] {
-    var policies: [Track: [String: Double]] = [:]
-    for one in self {
+  /// - Parameter caller: who sent such a request; `nil` where it is not known.
+  func security(
+    label: String, track: ([String: String]) -> Track?, caller: ([String: String]) -> String?
+  ) -> [Track: ConnectionSecurity] {
+    var security: [Track: ConnectionSecurity] = [:]
+    for one in self where one.value > 0 {
       guard let track = track(one.labels) else { continue }
-      policies[track, default: [:]][one.labels[label] ?? "", default: 0] += one.value
+      if one.labels[label] == ConnectionSecurity.mutual {
+        security[track, default: ConnectionSecurity()].mutual += one.value
+      } else {
+        security[track, default: ConnectionSecurity()].other += one.value
+        if let caller = caller(one.labels) { security[track]?.callers.insert(caller) }
+      }
     }
-    return policies
+    return security
+  }
+}
+
+/// Requests at one track's pods by how their connection was secured.
+public struct ConnectionSecurity: Sendable, Hashable {
+  /// In Istio's word, into which other meshes' are turned.
+  static let mutual = "mutual_tls"
+
+  /// By mutual TLS, both ends known to each other.
+  public var mutual: Double
+  public var other: Double
+  /// Who sent ``other``, as far as is known: `namespace/workload`.
+  public var callers: Set<String>
+
+  public init(mutual: Double = 0, other: Double = 0, callers: Set<String> = []) {
+    self.mutual = mutual
+    self.other = other
+    self.callers = callers
   }
 }
 

@@ -42,6 +42,7 @@ struct RecordTests {
     state.verifiedAt = Self.now.addingTimeInterval(3.25)
     state.commandMessage = "paused"
     state.acceptsBypass = true
+    state.acceptsPlainText = true
     #expect(RunRecord.state(of: try written(state)) == state)
     let json = try JSON(encoding: try written(state))
     #expect(RunRecord.state(of: try json.decode()) == state)
@@ -51,7 +52,7 @@ struct RecordTests {
     "a pause outlives a restart",
     arguments: [
       RunState.Pause.plan, .person("ann"), .undecided("too few requests"), .conflict("edited by bob"),
-      .bypass("2% beside"),
+      .bypass("2% beside"), .plainText("98% by mutual TLS"),
     ])
   func pauses(pause: RunState.Pause) throws {
     var state = RunState(

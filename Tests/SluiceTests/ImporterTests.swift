@@ -34,7 +34,7 @@ struct ImporterTests {
       deployments: Self.deployments)
     #expect(imported.losses == [] && imported.notes == [])
     let plan = try Plan(imported.rollout.decode(Rollout.self))
-    #expect(plan.unserved == [] && plan.workload == "checkout-v3" && plan.namespace == "shop")
+    #expect(plan.workload == "checkout-v3" && plan.namespace == "shop")
     #expect(plan.services.map(\.name) == ["checkout"] && plan.services.first?.port == .string("http"))
     guard case .istio(let istio) = plan.provider else { return }
     #expect(istio.adopt == "shop" && istio.hosts == ["shop.example.com"] && istio.gateways == ["public"] && !istio.mesh)
@@ -73,7 +73,7 @@ struct ImporterTests {
       Self.httpRoute([rule]), .httpRoute, services: Self.services, deployments: Self.deployments)
     #expect(whole.losses == [] && whole.notes == [])
     let plan = try Plan(whole.rollout.decode(Rollout.self))
-    #expect(plan.unserved == [] && plan.workload == "checkout-v3" && plan.impossibilities == [])
+    #expect(plan.workload == "checkout-v3" && plan.impossibilities == [])
     guard case .gatewayAPI(let gateway) = plan.provider else {
       Issue.record("it should be the Gateway API's")
       return

@@ -148,6 +148,12 @@ struct IstioMetricsTests {
       series("checkout-6f7c-ccccc", "none", 1), series("stranger-ccccc", "none", 9),
     ]
     #expect(
-      metrics.policies(answer, of: try scope()) == [.stable: ["mutual_tls": 11], .canary: ["none": 1]])
+      metrics.security(answer, of: try scope()) == [
+        .stable: ConnectionSecurity(mutual: 11), .canary: ConnectionSecurity(other: 1),
+      ])
+    var known = answer[2]
+    known.labels.merge(["source_workload_namespace": "web", "source_workload": "front"]) { $1 }
+    #expect(metrics.security([known], of: try scope())[.canary]?.callers == ["web/front"])
+    #expect(IstioMetrics(views: [.caller]).securityQuery([try scope()], reading: .counters) == nil)
   }
 }

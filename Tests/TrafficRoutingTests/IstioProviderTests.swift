@@ -280,11 +280,10 @@ struct IstioProviderTests {
   func refusals() throws {
     let refused = #expect(throws: RoutingRefusal.self) {
       try provider(
-        istio: ["hosts": ["a.example.com"], "gateways": ["istio-system/public"]], policy: ["mtls": "Strict"])
+        istio: ["hosts": ["a.example.com"], "gateways": ["istio-system/public"]])
     }
-    #expect(refused?.problems.count == 2)
+    #expect(refused?.problems.count == 1)
     #expect(refused?.problems.first?.contains("istio-system/public is in another namespace") == true)
-    #expect(refused?.problems.last?.contains("traffic.mtls") == true)
     _ = try provider(
       istio: ["hosts": ["a.example.com"], "gateways": ["istio-system/public"]], gatewayNamespaces: ["istio-system"])
   }

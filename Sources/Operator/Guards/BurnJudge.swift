@@ -77,6 +77,7 @@ struct BurnJudge: Sendable {
     switch ask.kind {
     case .requests: metrics.requestQuery(scopes, view: ask.view, reading: .increase(ask.window))
     case .latency: metrics.latencyQuery(scopes, view: ask.view, reading: .increase(ask.window))
+    case .security: nil
     }
   }
 

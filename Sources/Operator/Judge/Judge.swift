@@ -68,7 +68,7 @@ struct Judge: ServiceLifecycle.Service {
     let scopes = batch.map(\.scope)
     let metrics = batch.first?.metrics
     let (answers, answered) = await withTaskGroup(of: (LookAnswers.Question, Answer, Duration).self) { group in
-      for question in LookAnswers.Question.all(metrics) {
+      for question in DueLook.questions(batch) {
         group.addTask {
           let (answer, came) = await ask(question, metrics, scopes)
           return (question, answer, came)

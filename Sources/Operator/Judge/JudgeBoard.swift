@@ -37,6 +37,15 @@ struct DueLook: Sendable {
   var rollout: ObjectKey
   var scope: MetricsScope
   var metrics: (any MeshMetrics)?
+  /// Whether the run's plan asks how requests are secured.
+  var asksSecurity = false
+
+  /// What is to be asked for these looks together.
+  static func questions(_ looks: [DueLook]) -> [LookAnswers.Question] {
+    let metrics = looks.first?.metrics
+    let asksSecurity = metrics?.tellsSecurity == true && looks.contains(where: \.asksSecurity)
+    return LookAnswers.Question.all(metrics) + (asksSecurity ? [.security] : [])
+  }
 }
 
 /// A time during which the traffic was verified and stayed the same.
@@ -114,7 +123,10 @@ final class JudgeBoard: Sendable {
         guard let entry = entries[key], entry.due <= uptime, !entry.isAsking, entry.past.isEmpty else { continue }
         entries[key]?.isAsking = true
         entries[key]?.due = uptime + entry.run.plan.analysis.interval
-        due.append(DueLook(rollout: key, scope: entry.run.scope, metrics: entry.run.metrics))
+        due.append(
+          DueLook(
+            rollout: key, scope: entry.run.scope, metrics: entry.run.metrics,
+            asksSecurity: entry.run.plan.policy.mtls != nil))
       }
       return due
     }

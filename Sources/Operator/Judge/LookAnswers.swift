@@ -10,12 +10,17 @@ struct LookAnswers: Sendable {
   struct Question: Hashable, Sendable {
     var view: MetricsView
     var kind: Kind
-    enum Kind: Hashable, Sendable { case requests, latency }
+    enum Kind: Hashable, Sendable { case requests, latency, security }
 
     /// What a mesh can be asked; nothing where there is none.
     static func all(_ metrics: (any MeshMetrics)?) -> [Question] {
       (metrics?.views ?? []).flatMap { view in [Kind.requests, .latency].map { Question(view: view, kind: $0) } }
     }
+
+    /// How requests were secured; only callees know.
+    static let security = Question(view: .callee, kind: .security)
+    /// The time over which it counts: also of callers who rarely call.
+    static let securityWindow = Duration.seconds(60)
   }
 
   var answers: [Question: Answer] = [:]
@@ -27,6 +32,7 @@ extension LookAnswers.Question {
     switch kind {
     case .requests: metrics.requestQuery(scopes, view: view, reading: .counters)
     case .latency: metrics.latencyQuery(scopes, view: view, reading: .counters)
+    case .security: metrics.securityQuery(scopes, reading: .increase(Self.securityWindow))
     }
   }
 }

@@ -19,6 +19,8 @@ struct RunJudge: Sendable {
   private var objectives: [Objective]
   private var share = ShareWindow()
   private var bypass = BypassWindow()
+  private let asksSecurity: Bool
+  private var security: SecurityReport?
   private var harm: HarmWatch
   private let hasAutopilot: Bool
   private var volume = VolumeWindow()
@@ -64,6 +66,7 @@ struct RunJudge: Sendable {
   init(plan: Plan, scope: MetricsScope, metrics: (any MeshMetrics)?) {
     self.scope = scope
     self.metrics = metrics
+    asksSecurity = plan.policy.mtls != nil
     names = plan.analysis.slos.map(\.name)
     budget = plan.analysis.falseAbortRisk.fraction
     let shares = RiskShares(plan)
@@ -159,6 +162,7 @@ struct RunJudge: Sendable {
         view, increases[LookAnswers.Question(view: view, kind: .requests)], at: now, writtenAt: writtenAt,
         verifiedAt: verifiedAt)
     }
+    if asksSecurity, let answer = look.answers[.security] { security = report(answer) }
     volume.record(questionsAsked.first { $0.kind == .requests }.flatMap { increases[$0]?.value }, at: now)
     // What began before the traffic was verified is discarded, also where an answer in between failed. A canary that
     // nothing reaches is not judged: stable's numbers alone say nothing of it.
@@ -206,8 +210,24 @@ struct RunJudge: Sendable {
     let reports = objectives.map(report) + queries.reports
     latest = Measurements(
       checks: names.compactMap { name in reports.first { $0.name == name } }, share: share.observed,
-      baseline: mesh == .present ? queries.baseline : mesh, bypass: bypass.share, volume: volume.volume,
-      requests: harm.requests, harm: hasAutopilot ? harm.harm : nil)
+      baseline: mesh == .present ? queries.baseline : mesh, bypass: bypass.share, security: security,
+      volume: volume.volume, requests: harm.requests, harm: hasAutopilot ? harm.harm : nil)
+  }
+
+  /// How the requests of late were secured.
+  private func report(_ answer: LookAnswers.Answer) -> SecurityReport {
+    switch answer {
+    case .failed(let text): return .unknown(text)
+    case .series(let series):
+      if series.contains(where: { !$0.value.isFinite }) { return .unknown("a value is no number") }
+      let found = metrics?.security(series, of: scope) ?? [:]
+      let tracks = found.values.filter { $0.mutual + $0.other > 0 }
+      guard !tracks.isEmpty else { return .unknown("no request was counted by how it was secured") }
+      return .counted(
+        SecurityShare(
+          mutual: tracks.reduce(0) { $0 + $1.mutual }, other: tracks.reduce(0) { $0 + $1.other },
+          callers: Set(tracks.flatMap(\.callers)).sorted()))
+    }
   }
 
   // MARK: - Counting

@@ -22,6 +22,7 @@ enum RunRecord {
     state.verifiedAt = status?.trafficVerifiedAt?.date
     state.commandMessage = status?.commandMessage
     state.acceptsBypass = status?.acceptsBypass ?? false
+    state.acceptsPlainText = status?.acceptsPlainText ?? false
     state.flight = status?.autopilot.map(flight)
     state.acceptedGuards = status?.acceptedGuards ?? []
     state.differences = status?.differences?.map(Difference.init)
@@ -109,6 +110,7 @@ enum RunRecord {
     case .bypass: .bypass(status.message ?? "")
     case .conflict: .conflict(status.message ?? "")
     case .anomaly: .anomaly(status.message ?? "")
+    case .plainText: .plainText(status.message ?? "")
     }
   }
 
@@ -134,6 +136,7 @@ enum RunRecord {
     case .bypass(let why): PauseStatus(kind: .bypass, message: why)
     case .conflict(let why): PauseStatus(kind: .conflict, message: why)
     case .anomaly(let why): PauseStatus(kind: .anomaly, message: why)
+    case .plainText(let why): PauseStatus(kind: .plainText, message: why)
     }
   }
 
@@ -163,6 +166,7 @@ enum RunRecord {
     status.commandMessage = state.commandMessage
     status.autopilot = state.flight.map(record)
     status.acceptsBypass = state.acceptsBypass ? true : nil
+    status.acceptsPlainText = state.acceptsPlainText ? true : nil
     status.acceptedGuards = state.acceptedGuards.isEmpty ? nil : state.acceptedGuards
     status.differences = state.differences?.map(DifferenceRecord.init)
     status.demand = demand(state)

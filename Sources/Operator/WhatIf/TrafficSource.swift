@@ -77,6 +77,14 @@ struct ImaginedCounters: Sendable {
       answers.answers[question] = .series(
         (counted[question] ?? [:]).sorted { $0.key.rawValue < $1.key.rawValue }.flatMap { series($1, $0, question) })
     }
+    // Nobody imagines a caller without a proxy.
+    answers.answers[.security] = .series([
+      MetricSeries(
+        labels: [
+          "destination_workload_namespace": scope.namespace, "pod": "\(scope.stableReplicaSet)-00000",
+          "connection_security_policy": "mutual_tls",
+        ], value: 1)
+    ])
     return answers
   }
 
@@ -99,6 +107,7 @@ struct ImaginedCounters: Sendable {
       return [
         series("response_code", "200", look.requests - look.failed), series("response_code", "503", look.failed),
       ]
+    case .security: return []
     case .latency:
       return zip(boundaries, look.buckets).map { series("le", String($0), $1) } + [series("le", "+Inf", look.requests)]
     }

@@ -38,6 +38,8 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
   public var autopilot: AutopilotStatus?
   /// A person let the run go on although requests bypass the route.
   public var acceptsBypass: Bool?
+  /// A person let the run go on although requests arrive without mutual TLS.
+  public var acceptsPlainText: Bool?
   /// Guards whose anomaly a person let pass for the rest of the run.
   public var acceptedGuards: [String]?
   /// What differed most when the run was aborted, the strongest first.
@@ -56,7 +58,8 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
     trafficWrittenAt: MicroTime? = nil, trafficVerifiedAt: MicroTime? = nil, analysisStartedAt: MicroTime? = nil,
     shortSince: MicroTime? = nil, pause: PauseStatus? = nil, cause: AbortStatus? = nil, reason: String? = nil,
     message: String? = nil, commandSequence: Int? = nil, commandMessage: String? = nil,
-    autopilot: AutopilotStatus? = nil, acceptsBypass: Bool? = nil, acceptedGuards: [String]? = nil,
+    autopilot: AutopilotStatus? = nil, acceptsBypass: Bool? = nil, acceptsPlainText: Bool? = nil,
+    acceptedGuards: [String]? = nil,
     differences: [DifferenceRecord]? = nil, demand: DemandStatus? = nil, checks: [CheckRecord]? = nil,
     timeline: [StepRecord]? = nil,
     conditions: [Condition]? = nil
@@ -84,6 +87,7 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
     self.commandMessage = commandMessage
     self.autopilot = autopilot
     self.acceptsBypass = acceptsBypass
+    self.acceptsPlainText = acceptsPlainText
     self.acceptedGuards = acceptedGuards
     self.differences = differences
     self.demand = demand
@@ -172,6 +176,8 @@ public struct PauseStatus: Codable, Sendable, Hashable {
     case conflict = "Conflict"
     /// Guards that hold found an anomaly.
     case anomaly = "Anomaly"
+    /// Requests arrive without mutual TLS, of which the plan wants to see it.
+    case plainText = "PlainText"
   }
 
   public var kind: Kind

@@ -253,8 +253,9 @@ public struct CircuitBreakingSpec: Codable, Sendable, Hashable {
 }
 
 public enum MTLSMode: String, Codable, Sendable, Hashable, CaseIterable {
-  /// Plain text is refused.
+  /// As Verify, and the mesh must refuse plain text: Sluice has callers of both tracks use mutual TLS, and starts no run
+  /// while the pods would take anything else.
   case strict = "Strict"
-  /// The share of requests that arrive encrypted is measured; less than all holds the run.
+  /// The share of requests that arrive by mutual TLS is measured; less than all holds the run before its weight grows.
   case verify = "Verify"
 }

@@ -17,6 +17,10 @@ enum MeshDefinitions {
         group: "networking.istio.io", plural: plural, kind: kind, short: short, versions: ["v1", "v1beta1"])
       _ = try cluster.create(definitions, outline.definition)
     }
+    let peers = Outline(
+      group: "security.istio.io", plural: "peerauthentications", kind: "PeerAuthentication", short: "pa",
+      versions: ["v1", "v1beta1"])
+    _ = try cluster.create(definitions, peers.definition)
     for outline in gatewayKinds { _ = try cluster.create(definitions, outline.definition) }
   }
 

@@ -67,7 +67,9 @@ public struct EnvoyGatewayMetrics: MeshMetrics {
     }
   }
 
-  public func policies(_ series: [MetricSeries], of scope: MetricsScope) -> [Track: [String: Double]] { [:] }
+  public var tellsSecurity: Bool { false }
+
+  public func security(_ series: [MetricSeries], of scope: MetricsScope) -> [Track: ConnectionSecurity] { [:] }
 
   /// The backends stand in the order in which every rule names them.
   private static func track(_ cluster: String, of scope: MetricsScope) -> Track? {

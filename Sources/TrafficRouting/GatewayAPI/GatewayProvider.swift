@@ -16,6 +16,8 @@ public struct GatewayProvider: TrafficProvider {
   public let clusterDomain: String
   let gateway: GatewayTraffic
   let cluster: GatewayCluster
+  private let surroundings: [JSON]
+  private let workload: JSON?
 
   /// - Throws: ``RoutingRefusal`` with what of the plan itself cannot be done. What the cluster lacks is told by
   ///   ``obstacles``: it may come and go, and must not keep anybody from writing a route that is there.
@@ -42,6 +44,8 @@ public struct GatewayProvider: TrafficProvider {
     revision = setting.revision
     clusterDomain = setting.clusterDomain
     self.gateway = gateway
+    surroundings = setting.surroundings
+    workload = setting.workload
     cluster = GatewayCluster(setting.surroundings, gateway: gateway, namespace: plan.namespace)
   }
 
@@ -58,6 +62,31 @@ public struct GatewayProvider: TrafficProvider {
     case .envoyGateway: EnvoyGatewayMetrics()
     case .none: nil
     }
+  }
+
+  /// Why mutual TLS cannot be seen, or is not what the plan asks for.
+  var securityObstacles: [String] {
+    guard let mode = plan.policy.mtls, let source = cluster.metrics else { return [] }
+    guard metrics?.tellsSecurity == true else {
+      return [
+        "traffic.mtls: \(mode.rawValue): the metrics of \(source.rawValue) do not tell which requests come by mutual TLS; "
+          + "those of Istio's sidecars and of Linkerd do"
+      ]
+    }
+    guard mode == .strict, let workload else { return [] }
+    if source == .istio {
+      return PeerAuthentications(surroundings, namespace: plan.namespace).problems(of: workload, services)
+    }
+    let annotation = "config.linkerd.io/default-inbound-policy"
+    let policy = workload[path: ["spec", "template", "metadata", "annotations", annotation]]?.string
+    let wanted = ["all-authenticated", "cluster-authenticated", "deny"]
+    guard let policy, wanted.contains(policy) else {
+      return [
+        "traffic.mtls: Strict: the pods of Deployment \(workload.objectKey) take plain text (\(annotation) is "
+          + "\(policy ?? "not set") on its template): set it to one of \(wanted.joined(separator: ", ")), or ask for mtls: Verify"
+      ]
+    }
+    return []
   }
 
   // MARK: Names

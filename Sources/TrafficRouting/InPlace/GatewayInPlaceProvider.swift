@@ -220,6 +220,7 @@ struct GatewayInPlaceProvider: InPlaceProvider {
     guard isThere else { return [] }
     let gone = base.cluster.parents.filter { !$0.isThere }
     return gone.map { "HTTPRoute \(key): spec.parentRefs: there is no Gateway \($0.key)" } + base.metricsObstacles
+      + base.securityObstacles
   }
 
   func pending(_ live: [JSON]) -> [String] { find(live).map { base.pending($0, parents) } ?? [] }

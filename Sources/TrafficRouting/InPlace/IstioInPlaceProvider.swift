@@ -16,7 +16,8 @@ struct IstioInPlaceProvider: InPlaceProvider {
 
   /// - Throws: ``RoutingRefusal`` with all that the plan asks for and this provider cannot do.
   init(
-    plan: Plan, services: [RoutedService], revision: String, clusterDomain: String = "cluster.local"
+    plan: Plan, services: [RoutedService], revision: String, clusterDomain: String = "cluster.local",
+    surroundings: [JSON] = [], workload: JSON? = nil
   ) throws(RoutingRefusal) {
     guard case .istio(let istio) = plan.provider, let route = istio.route else {
       throw RoutingRefusal(["traffic.istio.route is not what Rollout \(plan.key) names"])
@@ -26,7 +27,9 @@ struct IstioInPlaceProvider: InPlaceProvider {
     }
     self.route = route
     self.service = service
-    base = try IstioProvider(plan: plan, services: services, revision: revision, clusterDomain: clusterDomain)
+    base = try IstioProvider(
+      plan: plan, services: services, revision: revision, clusterDomain: clusterDomain,
+      surroundings: surroundings, workload: workload)
   }
 
   func rule(in object: JSON) throws(RoutingRefusal) -> LentRule {
@@ -247,6 +250,8 @@ struct IstioInPlaceProvider: InPlaceProvider {
   }
 
   // MARK: Others
+
+  var obstacles: [String] { base.obstacles }
 
   /// VirtualServices that hide the person's from callers in the mesh: there one object for a host hides all younger ones.
   func conflicts(existing: [JSON]) -> [RoutingConflict] {

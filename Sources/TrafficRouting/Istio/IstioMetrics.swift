@@ -37,11 +37,22 @@ public struct IstioMetrics: MeshMetrics {
     return sum(Self.requests, labels, by: groups(.callee), reading: reading)
   }
 
-  /// Requests at the callee by `connection_security_policy`; only the callee knows it.
+  private static let policyLabel = "connection_security_policy"
+  private static let callerLabels = ["source_workload_namespace", "source_workload"]
+
+  /// In ambient mode no proxy stands beside the callee; ztunnel counts connections, not requests.
+  public var tellsSecurity: Bool { views.contains(.callee) }
+
+  /// Requests at the callee by `connection_security_policy`; only the callee knows it. Proxies tell each other who they
+  /// are in plain text too, so that a caller whose TLS somebody turned off has a name.
   public func securityQuery(_ scopes: [MetricsScope], reading: MetricsReading) -> String? {
-    selector(scopes, view: .callee).map {
-      sum(Self.requests, $0, by: groups(.callee) + ["connection_security_policy"], reading: reading)
+    guard tellsSecurity, let labels = selector(scopes, view: .callee) else { return nil }
+    func part(_ condition: String, by more: [String]) -> String {
+      sum(
+        Self.requests, "\(labels),\(Self.policyLabel)\(condition)\"\(ConnectionSecurity.mutual)\"",
+        by: groups(.callee) + [Self.policyLabel] + more, reading: reading)
     }
+    return part("=", by: []) + " or " + part("!=", by: Self.callerLabels)
   }
 
   func groups(_ view: MetricsView) -> [String] {
@@ -104,8 +115,13 @@ public struct IstioMetrics: MeshMetrics {
     }
   }
 
-  public func policies(_ series: [MetricSeries], of scope: MetricsScope) -> [Track: [String: Double]] {
-    series.policies(label: "connection_security_policy") { track($0, of: scope, view: .callee) }
+  public func security(_ series: [MetricSeries], of scope: MetricsScope) -> [Track: ConnectionSecurity] {
+    series.security(label: Self.policyLabel) {
+      track($0, of: scope, view: .callee)
+    } caller: { labels in
+      let names = Self.callerLabels.map { labels[$0] ?? "unknown" }
+      return names.contains("unknown") ? nil : names.joined(separator: "/")
+    }
   }
 
   func track(_ labels: [String: String], of scope: MetricsScope, view: MetricsView) -> Track? {

@@ -61,6 +61,8 @@ enum IstioPolicy {
         "maxEjectionPercent": JSON(Int(breaking.maxEjected.value.rounded(.up))),
       ]
     }
+    // Where a rule says nothing of it Istio chooses by itself, and plain text where it finds no proxy.
+    if policy.mtls == .strict, result["tls"] == nil { result["tls"] = ["mode": "ISTIO_MUTUAL"] }
     return result == .emptyObject ? nil : result
   }
 

@@ -6,6 +6,8 @@ extension ResourceType {
     group: "networking.istio.io", kind: "VirtualService", plural: "virtualservices")
   public static let destinationRules = ResourceType(
     group: "networking.istio.io", kind: "DestinationRule", plural: "destinationrules")
+  public static let peerAuthentications = ResourceType(
+    group: "security.istio.io", kind: "PeerAuthentication", plural: "peerauthentications")
 }
 
 /// Istio, by VirtualServices that Sluice owns: one for each callers' Service, the first of which also takes the plan's
@@ -21,6 +23,8 @@ public struct IstioProvider: TrafficProvider {
   public let revision: String
   public let clusterDomain: String
   let istio: IstioTraffic
+  private let surroundings: [JSON]
+  private let workload: JSON?
 
   public var metrics: (any MeshMetrics)? { IstioMetrics() }
 
@@ -28,10 +32,12 @@ public struct IstioProvider: TrafficProvider {
   ///   - services: what ``RoutedService/resolve(_:live:)`` found.
   ///   - gatewayNamespaces: namespaces, other than the plan's, whose gateways it may use; the operator's to allow, since
   ///     a tenant could else take another's host.
+  ///   - surroundings: the live PeerAuthentications.
+  ///   - workload: the live Deployment; `nil` where it is not known, and then nothing is said of its pods.
   /// - Throws: ``RoutingRefusal`` with all that the plan asks for and this provider cannot do.
   public init(
     plan: Plan, services: [RoutedService], revision: String, gatewayNamespaces: Set<String> = [],
-    clusterDomain: String = "cluster.local"
+    clusterDomain: String = "cluster.local", surroundings: [JSON] = [], workload: JSON? = nil
   ) throws(RoutingRefusal) {
     guard case .istio(let istio) = plan.provider else {
       throw RoutingRefusal(["traffic.istio is not what Rollout \(plan.key) names as its provider"])
@@ -41,6 +47,8 @@ public struct IstioProvider: TrafficProvider {
     self.revision = revision
     self.clusterDomain = clusterDomain
     self.istio = istio
+    self.surroundings = surroundings
+    self.workload = workload
     let problems = Self.problems(plan, istio, services: services, gatewayNamespaces: gatewayNamespaces)
     if !problems.isEmpty { throw RoutingRefusal(problems) }
   }
@@ -58,10 +66,12 @@ public struct IstioProvider: TrafficProvider {
             + "namespaces does not have")
       }
     }
-    if plan.policy.mtls == .strict {
-      problems.append("traffic.mtls: Strict is not served for Istio; use Verify, which measures the share")
-    }
     return problems
+  }
+
+  public var obstacles: [String] {
+    guard plan.policy.mtls == .strict, let workload else { return [] }
+    return PeerAuthentications(surroundings, namespace: plan.namespace).problems(of: workload, services)
   }
 
   public func limits(_ target: TrafficTarget) -> [String] {

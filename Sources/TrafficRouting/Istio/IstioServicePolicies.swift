@@ -64,6 +64,17 @@ struct IstioServicePolicies {
       problems.append(
         "DestinationRule \(rule.objectKey) has a workloadSelector, so it is only for some callers; remove that")
     }
+    if plan.policy.mtls == .strict {
+      let policy = rule[path: ["spec", "trafficPolicy"]]
+      let modes = ([policy] + (policy?["portLevelSettings"]?.array ?? [])).compactMap {
+        $0?[path: ["tls", "mode"]]?.string
+      }
+      if let mode = modes.first(where: { !["ISTIO_MUTUAL", "MUTUAL"].contains($0) }) {
+        problems.append(
+          "DestinationRule \(rule.objectKey) has the tls mode \(mode), by which callers use no mutual TLS; wanted with "
+            + "traffic.mtls: Strict is ISTIO_MUTUAL, or no tls at all")
+      }
+    }
     return problems
   }
 

@@ -42,13 +42,14 @@ public struct LinkerdMetrics: MeshMetrics {
         let counted = sum(Self.responses, "\(labels),\(condition)", by: groups(.callee), reading: reading)
         return "label_replace(\(counted), \"\(Self.policyLabel)\", \"\(policy)\", \"\", \"\")"
       }
-      return part(Self.mutual, "tls=\"true\",client_id!=\"\"") + " or " + part("unknown", "client_id=\"\"")
+      return part(ConnectionSecurity.mutual, "tls=\"true\",client_id!=\"\"") + " or "
+        + part("unknown", "client_id=\"\"")
     }
   }
 
   private static let policyLabel = "connection_security_policy"
-  /// In Istio's word, which the judge knows.
-  private static let mutual = "mutual_tls"
+
+  public var tellsSecurity: Bool { true }
 
   private func groups(_ view: MetricsView) -> [String] {
     switch view {
@@ -96,8 +97,13 @@ public struct LinkerdMetrics: MeshMetrics {
     }
   }
 
-  public func policies(_ series: [MetricSeries], of scope: MetricsScope) -> [Track: [String: Double]] {
-    series.policies(label: Self.policyLabel) { track($0, of: scope, view: .callee) }
+  /// Who sent a request without an identity is not in the metrics.
+  public func security(_ series: [MetricSeries], of scope: MetricsScope) -> [Track: ConnectionSecurity] {
+    series.security(label: Self.policyLabel) {
+      track($0, of: scope, view: .callee)
+    } caller: { _ in
+      nil
+    }
   }
 
   private func track(_ labels: [String: String], of scope: MetricsScope, view: MetricsView) -> Track? {

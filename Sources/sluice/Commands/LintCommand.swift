@@ -89,11 +89,8 @@ enum Linter {
       }
       var problems = content.problems(templates: known)
       if problems.isEmpty, case .rollout(let rollout) = content, let plan = try? Plan(rollout, templates: known) {
-        problems = plan.unserved
-        if problems.isEmpty {
-          problems = plan.impossibilities.map {
-            PlanProblem(field: "spec.traffic", found: $0, wanted: "what its provider can do")
-          }
+        problems = plan.impossibilities.map {
+          PlanProblem(field: "spec.traffic", found: $0, wanted: "what its provider can do")
         }
       }
       report.problems += problems.map { line(entry, $0.field) + $0.description }

@@ -42,13 +42,16 @@ struct Rights: Hashable, CustomStringConvertible {
     "create backendtlspolicies.gateway.networking.k8s.io": "where the cluster has them, to be copied",
     "update backendtlspolicies.gateway.networking.k8s.io": "where the cluster has them, to be copied",
     "delete backendtlspolicies.gateway.networking.k8s.io": "where the cluster has them, to be copied",
+    "list peerauthentications.security.istio.io": "where the cluster has Istio",
+    "watch peerauthentications.security.istio.io": "where the cluster has Istio",
     "list serviceprofiles.linkerd.io": "where the cluster has Linkerd",
     "watch serviceprofiles.linkerd.io": "where the cluster has Linkerd",
   ]
 
   /// The scenarios that together use all the rest.
   static let telling: Set<String> = [
-    "good", "bad-errors", "deleted", "run-deleted", "undo", "retry", "supersede", "in-place", "gateway",
+    "good", "bad-errors", "deleted", "run-deleted", "undo", "retry", "supersede", "in-place", "in-place-gateway",
+    "gateway",
   ]
 
   /// What a user did by an audit log, and what was refused; `nil` where there is no log.

@@ -37,6 +37,8 @@ final class OperatorWorld {
   /// Images that fail their checks, and requests per second that reach canary pods beside the route.
   var failing: Set<String> = []
   var bypass = 0.0
+  /// Requests at stable's pods of a caller whose proxy uses no TLS; nobody tells how requests are secured where it is nil.
+  var plainText: Double? = 0
   /// The stable revision answers nobody: no callee counts, and callers get 503.
   private var stableIsDown = false
   private let behaviours = BreakablePods()
@@ -212,7 +214,7 @@ final class OperatorWorld {
       let weight = Double(canaryWeight ?? 0) / 100
       let sets = [Track.stable: scope.stableReplicaSet, .canary: scope.canaryReplicaSet]
       var answers = LookAnswers()
-      for question in LookAnswers.Question.all(look.metrics) {
+      for question in DueLook.questions([look]) {
         answers.answers[question] = .series(
           Track.allCases.filter { $0 == .canary || !stableIsDown || question.view == .caller }.flatMap { track in
             series(question, track, share: track == .canary ? weight : 1 - weight, set: sets[track] ?? "", scope)
@@ -256,6 +258,15 @@ final class OperatorWorld {
       labels["destination_workload_namespace"] = scope.namespace
       labels["pod"] = "\(set)-aaaaa"
     }
+    if question.kind == .security {
+      guard let plainText else { return [] }
+      let mutual = labels.merging(["connection_security_policy": "mutual_tls"]) { $1 }
+      let other = labels.merging([
+        "connection_security_policy": "none", "source_workload_namespace": "web", "source_workload": "front",
+      ]) { $1 }
+      return [MetricSeries(labels: mutual, value: share * rate)]
+        + (track == .stable ? [MetricSeries(labels: other, value: plainText)] : [])
+    }
     let isBad = failing.contains(image(ofSet: set) ?? "") || (stableIsDown && track == .stable)
     var requests = share * rate
     if question.view == .callee, track == .canary { requests += bypass }
@@ -263,6 +274,7 @@ final class OperatorWorld {
       switch question.kind {
       case .requests: [("response_code", "200", isBad ? 0 : 1), ("response_code", "503", isBad ? 1 : 0)]
       case .latency: [("le", "50", 1), ("le", "500", 1), ("le", "+Inf", 1)]
+      case .security: []
       }
     return parts.map { name, value, part in
       labels[name] = value
