@@ -20,6 +20,8 @@ struct Manifest: Sendable {
   var serviceMore = ""
   /// Of the Service; a team that gives it to Sluice leaves it out.
   var selector: String? = "{app: checkout}"
+  /// Short, so that an image that is slow throughout is soon rejected.
+  var warmUp = "3s"
   /// More members of its analysis, a line each.
   var analysis: [String] = []
   /// More members of the Rollout's spec, a line each.
@@ -82,6 +84,7 @@ struct Manifest: Sendable {
       \(autopilot.map { "autopilot: \($0)" } ?? "steps: [\(steps.joined(separator: ", "))]")
       analysis:
         interval: 1s
+        warmUp: \(warmUp)
         slos:\(slos.isEmpty ? " []" : "")
     \(slos.map { "    - \($0)" }.joined(separator: "\n"))
     \(analysis.map { "    \($0)" }.joined(separator: "\n"))
