@@ -56,6 +56,11 @@ let package = Package(
     module("KubernetesClient", ["KubernetesAPI", "HTTPTransport", logging, lifecycle, collections, yams]),
     module("Prometheus", ["HTTPTransport", "KubernetesAPI"]),
     module("Notifications", ["RolloutAPI", "KubernetesAPI", "HTTPTransport", logging, lifecycle, collections]),
+    .target(
+      name: "Dashboard",
+      dependencies: ["KubernetesClient", "KubernetesAPI", "RolloutAPI", hummingbird, logging, lifecycle],
+      resources: [.embedInCode("Page/index.html"), .embedInCode("Page/app.js"), .embedInCode("Page/style.css")],
+      swiftSettings: settings),
     module("Sandbox", ["KubernetesAPI", hummingbird, logging, lifecycle, collections, yams]),
     module(
       "Operator",
@@ -66,7 +71,8 @@ let package = Package(
     .executableTarget(
       name: "sluice",
       dependencies: [
-        "Operator", "Sandbox", "TrafficRouting", "RolloutAPI", "CanaryAnalysis", "KubernetesClient", "KubernetesAPI",
+        "Operator", "Dashboard", "Sandbox", "TrafficRouting", "RolloutAPI", "CanaryAnalysis", "KubernetesClient",
+        "KubernetesAPI",
         "Prometheus", "HTTPTransport", argumentParser, logging, lifecycle, yams,
       ],
       swiftSettings: settings),
@@ -85,6 +91,9 @@ let package = Package(
     tests(
       "SandboxTests", ["Sandbox", "KubernetesAPI", logging, yams],
       resources: [.copy("Transcripts"), .copy("DataPlane/Golden")]),
+    tests(
+      "DashboardTests",
+      ["Dashboard", "KubernetesAPI", "KubernetesClient", "HTTPTransport", hummingbird, logging, lifecycle]),
     tests("EndToEndTests", ["sluice", "KubernetesAPI", "HTTPTransport"]),
     tests(
       "OperatorTests",

@@ -15,7 +15,8 @@ struct Sluice: AsyncParsableCommand {
       CommandGroup(
         name: "See",
         subcommands: [
-          GetCommand.self, StatusCommand.self, HistoryCommand.self, ExplainCommand.self, DoctorCommand.self,
+          GetCommand.self, StatusCommand.self, HistoryCommand.self, ExplainCommand.self, DashboardCommand.self,
+          DoctorCommand.self,
         ]),
       CommandGroup(
         name: "Try",
