@@ -46,7 +46,7 @@ struct Bets: Codable, Sendable, Hashable {
     var largest = -Double.infinity
     for (index, bet) in Alternatives.bets.enumerated() {
       if logWealth[index] < logNext[index] {
-        logWealth[index] = logSum([logWealth[index], logNext[index]])
+        logWealth[index] = logSum(of: logWealth[index], logNext[index])
         cash -= exp(logNext[index])
         number[index] += 1
         logNext[index] = bet.logPrior + Self.logShare(number[index])

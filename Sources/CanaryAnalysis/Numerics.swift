@@ -35,6 +35,11 @@ func logSum(_ terms: some Sequence<Double>) -> Double {
   return largest + log(sum)
 }
 
+/// ln (exp(left) + exp(right)) without overflow.
+func logSum(of left: Double, _ right: Double) -> Double {
+  max(left, right) + log1p(exp(-abs(left - right)))
+}
+
 /// k · ln p with the convention 0 · ln 0 = 0.
 func times(_ count: Double, logOf probability: Double) -> Double {
   count == 0 ? 0 : count * log(probability)

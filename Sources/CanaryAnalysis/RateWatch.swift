@@ -42,7 +42,7 @@ struct RateWatch: Codable, Sendable, Hashable {
 
   /// The most that an uneven look may add, in nats: two of them at each end of a fault of both tracks stay far below
   /// any threshold.
-  static let unevenCap = 2.0
+  static let unevenCap = 2.6
 
   init(limit: Double, toleratedRatio: Double) {
     comparison = SequentialComparison(toleratedRatio: toleratedRatio)

@@ -21,12 +21,19 @@ public struct SequentialComparison: Codable, Sendable, Hashable {
   public let toleratedRatio: Double
 
   private var bets = Bets()
-  /// ln of the likelihood ratio of θ₀ · 2^(j/6) to θ₀, for j = −40 … 40, over all looks: for the interval.
-  private var logLikelihood: [Double]
+  /// What the interval needs of all looks: bad requests of the canary and of both tracks by the canary's share under
+  /// the null, rounded to a thirty-second of an octave of its odds. That is 2 % at most, and intervals are rounded to 12 %.
+  private var byShare: [Int: Pair] = [:]
+
+  private struct Pair: Codable, Sendable, Hashable {
+    var canary = 0.0
+    var both = 0.0
+  }
+
+  private static let sharesPerOctave = 32.0
 
   public init(toleratedRatio: Double = 1) {
     self.toleratedRatio = toleratedRatio
-    logLikelihood = Array(repeating: 0, count: 2 * Alternatives.count + 1)
   }
 
   /// Adds one look. A look in which one of the tracks had no requests tells nothing about the ratio.
@@ -34,7 +41,7 @@ public struct SequentialComparison: Codable, Sendable, Hashable {
   ///   - dispersion: φ of ``Clumps``, by which bad requests are divided where they come in clumps; 1 for independent
   ///     ones.
   ///   - cap: the most that this look may multiply a bet by, in nats. A capped supermartingale remains one.
-  /// - Complexity: O(K), K = 108.
+  /// - Complexity: O(K), K = 27.
   public mutating func update(canary: Counts, stable: Counts, dispersion: Double = 1, cap: Double? = nil) {
     update(canary: canary, stable: stable, dispersion: dispersion, remedy: .known(dispersion, cap: cap))
   }
@@ -45,10 +52,9 @@ public struct SequentialComparison: Codable, Sendable, Hashable {
     let share = canary.requests / (canary.requests + stable.requests)
     // The canary's share of bad requests under the null.
     let fair = share * toleratedRatio / (1 - share + share * toleratedRatio)
-    for (index, alternative) in Alternatives.ratios.enumerated() {
-      let loss = log1p(fair * (alternative.ratio - 1))
-      logLikelihood[index] += (canary.bad * alternative.log - bad * loss) / dispersion
-    }
+    let octaves = log2(fair / (1 - fair)) * Self.sharesPerOctave
+    byShare[Int(octaves.rounded()), default: Pair()].canary += canary.bad / dispersion
+    byShare[Int(octaves.rounded()), default: Pair()].both += bad / dispersion
     bets.update { bet in
       let loss = log1p(fair * (bet.ratio - 1))
       return remedy.tempered(canary.bad * bet.log - bad * loss) {
@@ -69,10 +75,25 @@ public struct SequentialComparison: Codable, Sendable, Hashable {
   /// Whether the null was ever refuted: true for a canary that is no worse than tolerated with probability ≤ `alpha`.
   public func rejects(alpha: Double) -> Bool { logPeak >= -log(alpha) }
 
+  /// ln of the likelihood ratio of θ₀ · 2^(j/6) to θ₀, for j = −40 … 40, over all looks.
+  private var logLikelihood: [Double] {
+    var sums = Array(repeating: 0.0, count: 2 * Alternatives.count + 1)
+    // In an order of its own, so that sums are the same in every process.
+    for (octaves, pair) in byShare.sorted(by: { $0.key < $1.key }) {
+      let odds = exp2(Double(octaves) / Self.sharesPerOctave)
+      let fair = odds / (1 + odds)
+      for (index, alternative) in Alternatives.ratios.enumerated() {
+        sums[index] += pair.canary * alternative.log - pair.both * log1p(fair * (alternative.ratio - 1))
+      }
+    }
+    return sums
+  }
+
   /// The ratios θ that the looks leave possible, valid at all times at once with the given risk: those that a two-sided
   /// mixture, uniform on the grid, has not refuted. Rounded outward to the grid (12 %); `nil` is an open end, also where
   /// the interval goes beyond 102 times θ₀ or its inverse.
   public func ratioInterval(risk: Double) -> (lower: Double?, upper: Double?) {
+    let logLikelihood = logLikelihood
     let bound = logSum(logLikelihood) - log(Double(logLikelihood.count)) + log(risk)
     guard
       let first = logLikelihood.firstIndex(where: { $0 > bound }),

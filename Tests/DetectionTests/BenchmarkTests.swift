@@ -66,6 +66,35 @@ struct BenchmarkTests {
     #expect(text.contains("\"harmedMedian\":null"))
   }
 
+  @Test("a rival counts only where it keeps the false-abort rate, and the oracle only where its law holds")
+  func targets() {
+    func judge(_ name: String, falseAborts: Int, harm: Double) -> JudgeReport {
+      let good = (0..<4000).map { Outcome(abortedAt: $0 < falseAborts ? 3 : nil) }
+      return JudgeReport(name: name, good: good, bad: [(begins: 0, outcome: Outcome(abortedAt: 2, harmed: harm))])
+    }
+    var family = FamilyReport(
+      name: "gaps",
+      judges: [
+        judge("sluice", falseAborts: 0, harm: 20), judge("oracle", falseAborts: 60, harm: 10),
+        judge("flagger", falseAborts: 5, harm: 15), judge("kayenta", falseAborts: 4, harm: 300),
+      ])
+    #expect(family.comparisons == ["gaps: harmed 20, and 300 with kayenta, which aborts 4 of 4000 good twins"])
+    #expect(family.missedTargets == ["gaps: harmed 20.0, more than 1.5 times the oracle's 10.0"])
+    family.name = "clumps"
+    #expect(family.missedTargets.isEmpty)
+    family.judges[3] = judge("kayenta", falseAborts: 4, harm: 19)
+    #expect(family.missedTargets == ["clumps: harmed 20.0, more than 19.0 with kayenta"])
+  }
+
+  @Test("the oracle of the cold canaries knows when the twins part")
+  func coldOracle() {
+    var random = SeededRandom(seed: 3, 1)
+    let scenario = Family.coldStart.make(&random)
+    #expect(scenario.ratio(0) == 1)
+    #expect(scenario.ratio(9) > 5)
+    #expect(scenario.canaryRates(0, isBad: false).errors == scenario.canaryRates(0, isBad: true).errors)
+  }
+
   @Test("a command line that cannot be understood is refused with what was found")
   func options() throws {
     let options = try Options(["--runs", "20", "--seed", "4", "--json", "--judges", "sluice,oracle"])

@@ -84,8 +84,11 @@ extension Family {
     let cold = Int.random(in: 1...9, using: &random)
     let (errors, slow) = (random.uniform(0.05, 0.5), random.uniform(0.1, 0.8))
     scenario.looks = 180
-    scenario.canary = { $0 < cold ? base($0).adding(errors: errors).slowing(slow, to: 2) : base($0) }
-    return stepped(scenario, by: errors)
+    let cool: @Sendable (Int) -> Rates = { base($0).adding(errors: errors).slowing(slow, to: 2) }
+    scenario.canary = { $0 < cold ? cool($0) : base($0) }
+    // The bad twin does for ever what the good one does while it is cold.
+    scenario.fault = cool
+    return scenario
   }
 
   static let clumps = Family(name: "clumps") { random in

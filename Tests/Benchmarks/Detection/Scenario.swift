@@ -47,10 +47,10 @@ struct Scenario: Sendable {
     return canary?(look) ?? stable(look)
   }
 
-  /// θ, which the oracle knows: the ratio of the bad twin's rate to stable's at a look.
+  /// θ, which the oracle knows: the ratio of the bad twin's rate to that of a good canary at a look.
   func ratio(_ look: Int) -> Double {
     guard look >= faultBegins, let fault else { return 1 }
-    var base = stable(look).rate(of: property)
+    var base = (canary ?? stable)(look).rate(of: property)
     if let collection, collection.badPod > 0 { base += collection.badPod / Double(collection.stablePods(look)) }
     return fault(look).rate(of: property) / base
   }

@@ -6,6 +6,7 @@ import CanaryAnalysis
 struct SluiceJudge: Judge {
   private var errors: ViewsCheck<ErrorRateCheck>
   private var latency: ViewsCheck<LatencyCheck>
+  /// With the default of `analysis.warmUp`, in seconds.
   private var warmUp = WarmUp(bound: 90)
 
   init(_ scenario: Scenario) {
