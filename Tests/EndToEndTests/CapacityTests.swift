@@ -18,6 +18,10 @@ extension EndToEnd {
       "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: compute}\nspec: {hard: {pods: \"2\"}}"
     ]
     try await Shop.open("quota", manifest) { shop in
+      // A quota that its controller has not counted yet limits nothing.
+      _ = try await poll("the quota to be counted", within: .seconds(90), every: .milliseconds(500)) {
+        try await shop.get("quota", "compute")[path: ["status", "used", "pods"]]?.string == "2" ? true : nil
+      }
       try await shop.setImage("v2")
       let message = try await limited(shop, "QuotaExceeded")
       #expect(message.contains("ResourceQuota compute admits 0 (pods: 0 of 2 left"), "\(message)")

@@ -107,7 +107,7 @@ extension EndToEnd {
     let spying =
       "count(istio_requests_total{namespace!~\"query-spy.*\"} or {__name__=~\"istio.*\",namespace=~\"kube.*|query-good\"})"
     let manifest = Self.shop(
-      "{name: spy, query: '\(spying)', value: {min: \"0\"}}", analysis: ["deadline: 4s", "onUndecided: Abort"])
+      "{name: spy, query: '\(spying)', value: {min: \"0\"}}", analysis: ["deadline: 10s", "onUndecided: Abort"])
     try await Shop.open("query-spy", manifest) { shop in
       try await shop.setImage("v2")
       try await shop.status(2)

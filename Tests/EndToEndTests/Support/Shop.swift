@@ -27,12 +27,19 @@ struct Shop: Sendable {
       #expect(await cluster.fallen() == [])
       #expect(cluster.record.faults == [])
     } catch {
-      await cluster.leave()
+      await shop.close()
       shop.show()
       throw error
     }
-    await cluster.leave()
+    await shop.close()
     if Failures.contain(Test.current?.name ?? "") { shop.show() }
+  }
+
+  /// Sends the callers away, whom the mesh would have to play until the suite ends, and makes room for another scenario.
+  private func close() async {
+    let rates = ["", "unmeshed-", "gateway-"].map { "sandbox.sluice.dev/\($0)requests-per-second-" }
+    _ = try? await cluster.kubectl.run(["--namespace", namespace, "annotate", "service", "checkout"] + rates)
+    await cluster.leave()
   }
 
   // MARK: - What users do
