@@ -115,6 +115,8 @@ class Environment:
     def start(self, log, *arguments, yielding=False):
         with open(self.folder / f"{log}.log", "w") as file:
             environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+            # As deploy/controller/deployment.yaml has it.
+            environment["MALLOC_ARENA_MAX"] = "2"
             process = subprocess.Popen(
                 [self.binary, *arguments], stdout=file, stderr=file, stdin=subprocess.DEVNULL, env=environment,
                 preexec_fn=stand_back if yielding else None)
