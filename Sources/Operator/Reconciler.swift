@@ -259,7 +259,8 @@ private struct Turn {
   /// serve are known; and what may not be read beside the routes is done without.
   private func knowsRoutes(_ plan: Plan, isUnderWay: Bool) -> Bool {
     let kinds = plan.provider.kinds
-    return kinds.all.allSatisfy { type in
+    let former = RoutingKinds.routes(of: rollout.status?.provider)
+    return (kinds.all + former).uniqued.allSatisfy { type in
       let mayDoWithout = !(isUnderWay && kinds.routes.contains(type)) && view.problem(of: type) != nil
       return view.isSynced(type) || view.isAbsent(type) || mayDoWithout
     }

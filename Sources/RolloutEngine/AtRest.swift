@@ -106,6 +106,7 @@ extension Turn {
     }
     effects.append(contentsOf: seen.policiesAreRendered ? [] : [.renderPolicies])
     guard !isContestedAtRest(), ensureTraffic(.stableOnly), ensureReturned() else { return }
+    if let pending = seen.routePending { wait(.routePending, "the mesh has not taken the route: \(pending)") }
     if let unreached = seen.unreached { wait(.routeUnreached, unreached) }
     if !deployment.managed { effects.append(.manage) }
     pruneRejected()
@@ -154,6 +155,10 @@ extension Turn {
     if let unreached = seen.unreached {
       rollout.situation = .stalled(.routeUnreached, unreached)
       return
+    }
+    // At the first weight it would wait all the same, with pods that nobody calls.
+    if let pending = seen.routePending {
+      return wait(.routePending, "the mesh has not taken the route, and no run starts meanwhile: \(pending)")
     }
     guard deployment.replicas > 0 else {
       return wait(.scaledToZero, "the Deployment has 0 replicas, so there is nothing to compare a canary with")

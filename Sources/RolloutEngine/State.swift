@@ -79,6 +79,8 @@ public enum Situation: Sendable, Equatable {
     case routeUnusable = "RouteUnusable"
     /// Requests do not reach the routing object.
     case routeUnreached = "RouteUnreached"
+    /// The mesh has not taken the routing object over.
+    case routePending = "RoutePending"
     case escapedRollout = "EscapedRollout"
     case invalidPlan = "InvalidPlan"
     case unsupported = "Unsupported"

@@ -23,7 +23,7 @@ public struct RoutingKinds: Sendable, Hashable {
       "gatewayAPI",
       RoutingKinds(
         routes: [.httpRoutes], policies: [.destinationRules, .backendTLSPolicies, .serviceProfiles],
-        surroundings: [.gateways, .gatewayClasses, .customResourceDefinitions, .peerAuthentications])
+        surroundings: [.gateways, .grpcRoutes, .gatewayClasses, .customResourceDefinitions, .peerAuthentications])
     ),
   ]
 
@@ -31,6 +31,11 @@ public struct RoutingKinds: Sendable, Hashable {
   public static let every = RoutingKinds(
     routes: byMember.flatMap(\.kinds.routes).uniqued, policies: byMember.flatMap(\.kinds.policies).uniqued,
     surroundings: byMember.flatMap(\.kinds.surroundings).uniqued)
+
+  /// The kinds that carry the routing of the provider of this name; none for an unknown one.
+  public static func routes(of member: String?) -> [ResourceType] {
+    byMember.first { $0.member == member }?.kinds.routes ?? []
+  }
 
   /// Those of the provider that a Rollout's or a run's `spec.traffic` names, valid or not.
   public static func wanted(by traffic: JSON?) -> [ResourceType] {

@@ -72,18 +72,20 @@ struct GatewayWorldTests {
     #expect(world.condition("Stalled")?["message"]?.string?.contains("traffic.gatewayAPI.metrics") == true)
 
     try world.patch(.rollouts, ["spec": ["traffic": ["gatewayAPI": ["metrics": "Istio"]]]])
-    try await world.settle("the first weight") { $0.canaryWeight == 20 }
-    await world.pass(60)
-    #expect(world.stage == "Progressing/Verifying/1")
-    #expect(world.condition("Reconciling")?["message"]?.string?.contains("no controller has taken it") == true)
-
-    try world.create(
-      """
+    try await world.settle("the wait") { $0.condition("Ready")?["reason"] == "RoutePending" }
+    let istio = """
       apiVersion: gateway.networking.k8s.io/v1
       kind: GatewayClass
       metadata: {name: istio}
       spec: {controllerName: istio.io/gateway-controller}
-      """)
+      """
+    try world.create(istio)
+    try await world.settle("the first weight") { $0.canaryWeight == 20 }
+    try world.delete(.gatewayClasses, "istio")
+    await world.pass(60)
+    #expect(world.stage == "Progressing/Verifying/1")
+    #expect(world.condition("Reconciling")?["message"]?.string?.contains("no controller has taken it") == true)
+    try world.create(istio)
     try await world.settle("the promotion") { $0.stage.hasPrefix("Promoted") && $0.phase == "Idle" }
     #expect(world.breaches == [])
   }
@@ -121,5 +123,41 @@ struct GatewayWorldTests {
     #expect(world.time.now.timeIntervalSince(written) >= 35, "30 s for the proxies to follow, then the pause")
     try await world.settle("the promotion") { $0.stage.hasPrefix("Promoted") && $0.phase == "Idle" }
     #expect(world.breaches == [])
+  }
+
+  @Test("a change of provider while no controller ran is seen by the next one, which watches the former kind for it")
+  func anotherProviderWhileDown() async throws {
+    let world = try await OperatorWorld.resting()
+    #expect(world.status["provider"] == "istio")
+    try world.patch(.rollouts, ["spec": ["traffic": ["istio": .null, "gatewayAPI": ["metrics": "Istio"]]]])
+    world.restartController()
+    await world.pass(5)
+    let message = world.condition("Stalled")?["message"]?.string ?? ""
+    #expect(message.hasPrefix("VirtualService shop/checkout of this Rollout's provider before this one"), "\(message)")
+    let rollout = try #require(world.object(.rollouts))
+    #expect(RoutingKinds.routes(of: rollout[path: ["status", "provider"]]?.string) == [.virtualServices])
+    try world.delete(.virtualServices)
+    try await world.settle("rest by the new route") { $0.status["provider"] == "gatewayAPI" && $0.phase == "Idle" }
+    #expect(world.object(.httpRoutes) != nil && world.breaches == [])
+  }
+
+  @Test("a route that no parent's controller takes is told at rest, and no run starts meanwhile")
+  func pendingAtRest() async throws {
+    var manifests = Manifests()
+    manifests.traffic = "{gatewayAPI: {parentRefs: [{name: public}], mesh: false, metrics: Istio}}"
+    let world = try OperatorWorld()
+    // A Gateway whose class nobody implements.
+    let gateway = Self.gateways.split(separator: "---\n").last.map(String.init) ?? ""
+    for manifest in [gateway, manifests.service, manifests.deployment, manifests.rollout] { try world.create(manifest) }
+    try await world.settle("the wait") { $0.condition("Ready")?["reason"] == "RoutePending" }
+    let message = world.condition("Ready")?["message"]?.string ?? ""
+    #expect(
+      message.contains("HTTPRoute shop/checkout, parent Gateway shop/public: no controller has taken it"), "\(message)")
+    try world.setImage("v2")
+    await world.pass(30)
+    #expect(world.runs.isEmpty && world.pods("v2").isEmpty)
+    try world.create(Self.gateways.split(separator: "---\n").first.map(String.init) ?? "")
+    try await world.settle("the first weight") { $0.canaryWeight == 20 }
+    #expect(world.breaches == [] && world.problems == [])
   }
 }

@@ -43,6 +43,8 @@ struct ModelCluster {
   var place: RoutedBy?
   var routedBy: RoutedBy?
   var retired = false
+  /// The route is a person's, of which a rule is lent for the time of a run.
+  var isInPlace = false
   /// Revisions whose pods never become available.
   var broken: Set<String> = []
   /// Revisions for whose pods no node has room.
@@ -200,6 +202,8 @@ struct ModelCluster {
     seen.routeWriter = routeWriter
     seen.routedBy = routedBy
     seen.routingIsRetired = retired
+    // Nothing of it is Sluice's before the first weight, nor after it was given back.
+    if isInPlace { seen.routingIsRetired = target == nil }
     extra(&seen)
     return seen
   }

@@ -48,6 +48,7 @@ struct World {
 
   init(plan: Plan = .example()) {
     self.plan = plan
+    cluster.isInPlace = plan.editedRoute != nil
   }
 
   var run: RunState? { runs.last }
@@ -92,6 +93,10 @@ struct World {
   func observe() -> Observation {
     cluster.observation { seen in
       seen.quietSince = .distantPast
+      // Between runs a person's route is right when nothing of it is Sluice's.
+      if cluster.isInPlace, cluster.target == nil, run?.stage.isFinished ?? true {
+        seen.routing = .present(target: .stableOnly, intact: true)
+      }
       seen.rolloutIsBeingDeleted = deletingRollout
       seen.runIsBeingDeleted = deletingRun
       seen.command = command
@@ -181,12 +186,12 @@ extension Plan {
   static func example(
     steps: [StepSpec] = [
       StepSpec(weight: 10, analyze: AnalyzeSpec(for: "20s")), StepSpec(weight: 50, analyze: AnalyzeSpec(for: "20s")),
-    ], autopilot: AutopilotSpec? = nil, bake: String? = nil, onUndecided: UndecidedAction? = nil,
-    guards: GuardMode? = nil
+    ], istio: IstioSpec = IstioSpec(), autopilot: AutopilotSpec? = nil, bake: String? = nil,
+    onUndecided: UndecidedAction? = nil, guards: GuardMode? = nil
   ) -> Plan {
     let spec = RolloutSpec(
       workloadRef: WorkloadReference(name: "web"), serviceRefs: [ServiceReference(name: "web", port: .int(80))],
-      traffic: TrafficSpec(istio: IstioSpec()), steps: autopilot == nil ? steps : nil, autopilot: autopilot,
+      traffic: TrafficSpec(istio: istio), steps: autopilot == nil ? steps : nil, autopilot: autopilot,
       bake: bake.map { BakeSpec(for: $0) },
       analysis: AnalysisSpec(
         slos: [SLOSpec(name: "errors", errorRate: ErrorRateSpec(max: "1%"))], deadline: "10m",

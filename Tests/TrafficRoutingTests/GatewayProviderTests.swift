@@ -4,6 +4,40 @@ import Testing
 
 @testable import TrafficRouting
 
+@Suite("A GRPCRoute beside an HTTPRoute")
+struct GRPCRouteTests {
+  private func grpc(_ parent: JSON, hosts: JSON? = nil) -> JSON {
+    var spec: JSON = ["parentRefs": [parent]]
+    spec["hostnames"] = hosts
+    return ["kind": "GRPCRoute", "metadata": ["name": "calls", "namespace": "shop"], "spec": spec]
+  }
+
+  private static let gatewaySpec: JSON = [
+    "parentRefs": [["name": "public"]], "hostnames": ["shop.example.com"], "metrics": "Istio",
+  ]
+
+  @Test("one of the same parent and host is named before a run, since only one of the two kinds is served there")
+  func excluded() throws {
+    func obstacles(_ route: JSON) throws -> [String] {
+      try gatewayProvider(Self.gatewaySpec, surroundings: gateway() + [route]).obstacles
+    }
+    let service: JSON = ["group": "", "kind": "Service", "name": "checkout"]
+    for route in [
+      grpc(["name": "public"]), grpc(["name": "public"], hosts: ["*.example.com"]), grpc(service),
+      grpc(["name": "public"], hosts: ["shop.example.com"]),
+    ] {
+      let found = try obstacles(route)
+      #expect(found.count == 1 && found[0].hasPrefix("GRPCRoute shop/calls has the same parent and host"), "\(found)")
+    }
+    for route in [
+      grpc(["name": "other"]), grpc(["name": "public"], hosts: ["grpc.example.com"]),
+      grpc(["group": "", "kind": "Service", "name": "cart"]),
+    ] {
+      #expect(try obstacles(route) == [])
+    }
+  }
+}
+
 @Suite("The Gateway API's provider")
 struct GatewayProviderTests {
   @Test("callers of the Service are routed by an HTTPRoute whose parent it is, with every default written out")

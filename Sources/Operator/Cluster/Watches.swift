@@ -82,7 +82,9 @@ struct Watches: Sendable {
   /// The kinds that a Rollout, or a run by its own plan, routes by.
   private static func kindsOfMesh(_ object: JSON, _ type: ResourceType) -> [ResourceType] {
     switch type {
-    case .rollouts: RoutingKinds.wanted(by: object[path: ["spec", "traffic"]])
+    case .rollouts:
+      RoutingKinds.wanted(by: object[path: ["spec", "traffic"]])
+        + RoutingKinds.routes(of: object[path: ["status", "provider"]]?.string)
     case .rolloutRuns: RoutingKinds.wanted(by: object[path: ["spec", "plan", "traffic"]])
     default: []
     }

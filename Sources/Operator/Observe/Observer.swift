@@ -56,6 +56,7 @@ struct Observer {
     seen.canRoute = seen.services.contains(where: \.exists)
     let canary = seen.set(named: run?.status?.canary?.replicaSet)?.hash
     seen.routing = PodRouting.routing(of: plan, seen.services, canary: canary)
+    if run?.isUnderWay != true, !seen.rolloutIsBeingDeleted { refuseLeftover(&seen) }
   }
 
   private func refuseSelectors(_ seen: inout Observation) {
@@ -110,11 +111,7 @@ struct Observer {
     {
       seen.routing = .conflict("\(conflict)")
     }
-    if seen.routing == .absent, !seen.rolloutIsBeingDeleted, let left = leftover(of: provider) {
-      seen.routing = .conflict(
-        "\(left.kind) \(left.objectKey) of this Rollout's provider before this one still routes: delete it, and requests go to "
-          + "the callers' Service until the new route is there")
-    }
+    if seen.routing == .absent, !seen.rolloutIsBeingDeleted { refuseLeftover(&seen) }
     seen.routePending = provider.pending(routes).first
     seen.measuresShare = provider.measuresShare
     let problems = provider.problems
@@ -133,10 +130,15 @@ struct Observer {
     }
   }
 
-  /// A routing object of this Rollout that another provider than the plan's wrote, as far as its kind is watched.
-  private func leftover(of provider: any TrafficProvider) -> JSON? {
-    let others = RoutingKinds.every.routes.filter { !provider.kinds.routes.contains($0) }
-    return snapshot.objects(others, namespace: plan.namespace).first { $0.labels[Names.rollout] == rollout.name }
+  /// A routing object of this Rollout that another provider than the plan's wrote stands in the way of the plan's.
+  private func refuseLeftover(_ seen: inout Observation) {
+    let others = RoutingKinds.every.routes.filter { !plan.provider.kinds.routes.contains($0) }
+    let objects = snapshot.objects(others, namespace: plan.namespace)
+    guard let left = objects.first(where: { $0.labels[Names.rollout] == rollout.name }) else { return }
+    let then = plan.division == nil ? " until the new route is there" : ""
+    seen.routing = .conflict(
+      "\(left.kind) \(left.objectKey) of this Rollout's provider before this one still routes: delete it, and requests go to "
+        + "the callers' Service\(then)")
   }
 
   /// Whether an object is one of those in which the routing lies.

@@ -46,6 +46,8 @@ enum RolloutRecord {
       }
     status.reassertions = state.reassertions.isEmpty ? nil : state.reassertions.map { MicroTime($0) }
     status.bypass = bypass(around.seen)
+    // One that left its object behind is remembered until that is gone: no other kind is watched after a restart.
+    if case .present? = around.seen?.routing, let plan = around.plan { status.provider = plan.provider.member }
     status.retiredAt = state.retiredAt.map { MicroTime($0) }
     status.weight = around.target?.weight.value
     status.replicas = around.seen?.deployment?.replicas ?? status.replicas

@@ -25,6 +25,8 @@ public struct RolloutStatus: Codable, Sendable, Hashable {
   public var replicas: Int?
   public var hold: HoldStatus?
   public var bypass: BypassStatus?
+  /// Which member of `spec.traffic` the routing object that is there was written by.
+  public var provider: String?
   /// When a routing object that somebody else had changed was written again, the newest last.
   public var reassertions: [MicroTime]?
   /// When, at its end, the route was seen not to name the generated Services any more.
@@ -36,7 +38,7 @@ public struct RolloutStatus: Codable, Sendable, Hashable {
     stable: RevisionStatus? = nil, canary: RevisionStatus? = nil, former: [FormerRevisionStatus]? = nil,
     weight: Int? = nil, step: String? = nil, currentRun: String? = nil, lastRun: String? = nil,
     lastRejected: RejectionStatus? = nil, replicas: Int? = nil, hold: HoldStatus? = nil,
-    bypass: BypassStatus? = nil, reassertions: [MicroTime]? = nil, retiredAt: MicroTime? = nil,
+    bypass: BypassStatus? = nil, provider: String? = nil, reassertions: [MicroTime]? = nil, retiredAt: MicroTime? = nil,
     conditions: [Condition]? = nil
   ) {
     self.observedGeneration = observedGeneration
@@ -53,6 +55,7 @@ public struct RolloutStatus: Codable, Sendable, Hashable {
     self.replicas = replicas
     self.hold = hold
     self.bypass = bypass
+    self.provider = provider
     self.reassertions = reassertions
     self.retiredAt = retiredAt
     self.conditions = conditions

@@ -13,12 +13,7 @@ struct GatewayClaim: Sendable {
 
   /// A host that another route asks for by the same parent and with the same match.
   func host(sharedWith other: JSON) -> String? {
-    let parents = (other[path: ["spec", "parentRefs"]]?.array ?? []).compactMap {
-      try? $0.decode(ParentReference.self)
-    }
-    guard parents.contains(where: { meets($0, namespace: other.namespace) }), let host = commonHost(other),
-      isMet(by: other)
-    else { return nil }
+    guard isAttached(other), let host = commonHost(other), isMet(by: other) else { return nil }
     return host
   }
 
@@ -27,6 +22,25 @@ struct GatewayClaim: Sendable {
       RoutingConflict(
         object: other.objectKey, kind: "HTTPRoute", rollout: other.labels[RoutingNames.rollout], host: host,
         gateway: isMesh ? "mesh" : "\(parent.namespace ?? namespace)/\(parent.name)")
+    }
+  }
+
+  /// Whether a GRPCRoute asks for calls of the same parent and host, whatever they match: of the two kinds only one is
+  /// served there (gateway-api.sigs.k8s.io, under GRPCRoute; for a Service as parent GEP-1426).
+  func excludes(_ other: JSON) -> Bool {
+    guard isAttached(other) else { return false }
+    if isMesh { return true }
+    let others = (other[path: ["spec", "hostnames"]]?.array ?? []).compactMap(\.string)
+    if hostnames.isEmpty || others.isEmpty { return true }
+    func covers(_ wide: String, _ host: String) -> Bool {
+      wide == host || (wide.hasPrefix("*.") && host.hasSuffix(wide.dropFirst()))
+    }
+    return hostnames.contains { mine in others.contains { covers(mine, $0) || covers($0, mine) } }
+  }
+
+  private func isAttached(_ other: JSON) -> Bool {
+    (other[path: ["spec", "parentRefs"]]?.array ?? []).contains { json in
+      (try? json.decode(ParentReference.self)).map { meets($0, namespace: other.namespace) } ?? false
     }
   }
 
@@ -94,6 +108,21 @@ extension GatewayProvider {
       entrances.compactMap { entrance in
         parents(entrance).lazy.compactMap { claim(entrance, $0).conflict(with: other) }.first
       }
+    }
+  }
+
+  /// GRPCRoutes beside which none of these HTTPRoutes would be served.
+  var grpcObstacles: [String] {
+    grpcObstacles(entrances.flatMap { entrance in parents(entrance).map { claim(entrance, $0) } })
+  }
+
+  func grpcObstacles(_ claims: [GatewayClaim]) -> [String] {
+    surroundings.filter { route in
+      route.kind == ResourceType.grpcRoutes.kind && claims.contains { $0.excludes(route) }
+    }.map { route in
+      "GRPCRoute \(route.objectKey) has the same parent and host, where an HTTPRoute beside it is not served; Sluice weighs "
+        + "gRPC by HTTPRoutes alone (a call is a POST to /SERVICE/METHOD): delete the GRPCRoute once matches cover its "
+        + "calls, or give them a host of their own"
     }
   }
 

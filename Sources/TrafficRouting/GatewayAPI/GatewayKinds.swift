@@ -4,6 +4,8 @@ extension ResourceType {
   private static let gatewayGroup = "gateway.networking.k8s.io"
 
   public static let httpRoutes = ResourceType(group: gatewayGroup, kind: "HTTPRoute", plural: "httproutes")
+  /// Looked at alone: Sluice routes gRPC by HTTPRoutes.
+  public static let grpcRoutes = ResourceType(group: gatewayGroup, kind: "GRPCRoute", plural: "grpcroutes")
   public static let gateways = ResourceType(group: gatewayGroup, kind: "Gateway", plural: "gateways")
   public static let gatewayClasses = ResourceType(
     group: gatewayGroup, kind: "GatewayClass", plural: "gatewayclasses", namespaced: false)

@@ -88,7 +88,7 @@ extension GatewayProvider {
 
   public var obstacles: [String] {
     cluster.parents.filter { !$0.isThere }.map { "traffic.gatewayAPI.parentRefs: there is no Gateway \($0.key)" }
-      + metricsObstacles + securityObstacles + policyObstacles
+      + grpcObstacles + metricsObstacles + securityObstacles + policyObstacles
   }
 
   /// Why it is not known what the tracks do.

@@ -16,7 +16,7 @@ public struct GatewayProvider: TrafficProvider {
   public let clusterDomain: String
   let gateway: GatewayTraffic
   let cluster: GatewayCluster
-  private let surroundings: [JSON]
+  let surroundings: [JSON]
   private let workload: JSON?
 
   /// - Throws: ``RoutingRefusal`` with what of the plan itself cannot be done. What the cluster lacks is told by

@@ -220,12 +220,20 @@ struct GatewayInPlaceProvider: InPlaceProvider {
     guard isThere else { return [] }
     let gone = base.cluster.parents.filter { !$0.isThere }
     return gone.map { "HTTPRoute \(key): spec.parentRefs: there is no Gateway \($0.key)" } + base.metricsObstacles
-      + base.securityObstacles
+      + base.securityObstacles + base.grpcObstacles(claims(matches: []))
   }
 
   func pending(_ live: [JSON]) -> [String] { find(live).map { base.pending($0, parents) } ?? [] }
 
   func policies(existing: [JSON]) throws(RoutingRefusal) -> [RoutingObject] { try base.policies(existing: existing) }
+
+  private func claims(matches: [HTTPMatch]) -> [GatewayClaim] {
+    parents.map {
+      GatewayClaim(
+        namespace: plan.namespace, parent: $0, hostnames: base.gateway.hostnames, matches: matches,
+        clusterDomain: base.clusterDomain)
+    }
+  }
 
   /// Older routes that answer the same requests: of two that ask for the same the older one gets them.
   func conflicts(existing: [JSON]) -> [RoutingConflict] {
@@ -235,11 +243,7 @@ struct GatewayInPlaceProvider: InPlaceProvider {
     func age(_ object: JSON) -> (String, ObjectKey) {
       (object[path: ["metadata", "creationTimestamp"]]?.string ?? "", object.objectKey)
     }
-    let claims = parents.map {
-      GatewayClaim(
-        namespace: plan.namespace, parent: $0, hostnames: base.gateway.hostnames, matches: matches,
-        clusterDomain: base.clusterDomain)
-    }
+    let claims = claims(matches: matches)
     return existing.filter { age($0) < age(own) }.sorted { $0.objectKey < $1.objectKey }.flatMap { other in
       claims.compactMap { $0.conflict(with: other) }
     }

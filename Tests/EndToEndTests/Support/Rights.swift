@@ -44,6 +44,8 @@ struct Rights: Hashable, CustomStringConvertible {
     "delete backendtlspolicies.gateway.networking.k8s.io": "where the cluster has them, to be copied",
     "list peerauthentications.security.istio.io": "where the cluster has Istio",
     "watch peerauthentications.security.istio.io": "where the cluster has Istio",
+    "list grpcroutes.gateway.networking.k8s.io": "where the cluster has them",
+    "watch grpcroutes.gateway.networking.k8s.io": "where the cluster has them",
     "list serviceprofiles.linkerd.io": "where the cluster has Linkerd",
     "watch serviceprofiles.linkerd.io": "where the cluster has Linkerd",
   ]
