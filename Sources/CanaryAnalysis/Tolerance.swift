@@ -1,11 +1,15 @@
 import Foundation
 
-/// How much worse than stable a canary may be. It is worse only where it exceeds both.
+/// How much worse than stable a canary may be, as long as it keeps its limit. It is worse only where it exceeds both: the
+/// multiple beyond doubt, the addition as counted. A canary that breaks its limit has no tolerance: it fails if it is
+/// shown to be worse than stable at all.
 public struct Tolerance: Codable, Sendable, Hashable {
   /// A multiple of stable's rate of bad requests, at least 1. The sequential test is made against it.
   public var ratio: Double
-  /// An addition to stable's rate, 0 to 1: a difference that is certain but smaller than this does not fail. So a rise
-  /// from 0.001 % to 0.002 %, which enough requests prove, ends no run that allows 1 %.
+  /// An addition to stable's rate, 0 to 1: where the rates counted so far are no further apart than this, a difference
+  /// does not fail, however certain it is. It is a threshold for what was counted, not a test of its own. So a rise from
+  /// 0.001 % to 0.002 %, which enough requests prove, ends no run that allows 1 %. A canary that has all requests is
+  /// judged by the highest rate that stable may have had, times ``ratio``, plus this (see ``EarlierStable``).
   public var margin: Double
 
   public init(ratio: Double = 1, margin: Double = 0) {

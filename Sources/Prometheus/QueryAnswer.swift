@@ -66,13 +66,22 @@ enum QueryAnswer {
     case "vector":
       return .vector(
         try result.elements.map { entry in
-          InstantSample(labels: try labels(entry, "histogram"), sample: try sample(try entry.member("value")))
+          guard entry.has("histogram") else {
+            return InstantSample(labels: try labels(entry), sample: try sample(try entry.member("value")))
+          }
+          let found = try histogram(try entry.member("histogram"))
+          return InstantSample(
+            labels: try labels(entry), sample: Sample(time: found.time, value: .nan), histogram: found.histogram)
         })
     case "matrix":
       return .matrix(
         try result.elements.map { entry in
+          // A series has either, or one after the other.
           SampleSeries(
-            labels: try labels(entry, "histograms"), samples: try entry.member("values").elements.map(sample))
+            labels: try labels(entry),
+            samples: entry.has("values") || !entry.has("histograms")
+              ? try entry.member("values").elements.map(sample) : [],
+            histograms: entry.has("histograms") ? try entry.member("histograms").elements.map(histogram) : [])
         })
     case "scalar": return .scalar(try sample(result))
     case "string":
@@ -82,13 +91,7 @@ enum QueryAnswer {
     }
   }
 
-  /// A native histogram has no single number to compare.
-  private static func labels(_ entry: Field, _ histogram: String) throws -> [String: String] {
-    guard entry.value?[histogram] == nil else {
-      throw Fault(
-        "the field \(entry.path).\(histogram): a native histogram, not a number: "
-          + "take histogram_quantile(…) or histogram_fraction(…) of it")
-    }
+  private static func labels(_ entry: Field) throws -> [String: String] {
     let metric = try entry.member("metric")
     guard let members = metric.value?.object else { throw metric.fault("not an object") }
     return try members.mapValues { value in
@@ -101,6 +104,31 @@ enum QueryAnswer {
     let (time, text) = try pair(field)
     guard let number = number(text) else { throw field.fault("\(text.debugDescription) is not a number") }
     return Sample(time: time, value: number)
+  }
+
+  /// `[<seconds since 1970>, {"count": "<number>", "sum": "<number>", "buckets": [[<rule>, "<lower>", "<upper>", "<count>"]]}]`
+  private static func histogram(_ field: Field) throws -> HistogramSample {
+    let parts = try field.elements
+    guard parts.count == 2 else { throw field.fault("not a time and a histogram") }
+    guard let seconds = parts[0].value?.double else { throw parts[0].fault("not a number") }
+    func number(_ field: Field) throws -> Double {
+      guard let number = Self.number(try field.string) else { throw field.fault("not a number") }
+      return number
+    }
+    // A histogram without observations has no buckets.
+    let buckets = parts[1].has("buckets") ? try parts[1].member("buckets").elements : []
+    return HistogramSample(
+      time: Date(timeIntervalSince1970: seconds),
+      histogram: NativeHistogram(
+        count: try number(try parts[1].member("count")), sum: try number(try parts[1].member("sum")),
+        buckets: try buckets.map { bucket in
+          let parts = try bucket.elements
+          guard parts.count == 4, let rule = parts[0].value?.int.flatMap(NativeHistogram.Bucket.Rule.init) else {
+            throw bucket.fault("not a boundary rule from 0 to 3, two boundaries and a count")
+          }
+          return NativeHistogram.Bucket(
+            rule: rule, lower: try number(parts[1]), upper: try number(parts[2]), count: try number(parts[3]))
+        }))
   }
 
   /// `[<seconds since 1970>, "<text>"]`
@@ -158,6 +186,8 @@ enum QueryAnswer {
     }
 
     var path: String { place.text }
+
+    func has(_ name: String) -> Bool { value?[name] != nil }
 
     func fault(_ text: String) -> Fault { Fault("the field \(path): \(text)") }
 

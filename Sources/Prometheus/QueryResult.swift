@@ -47,13 +47,16 @@ public struct Sample: Sendable, Equatable {
 public struct InstantSample: Sendable, Equatable {
   /// With `__name__` where the series has a name.
   public var labels: [String: String]
+  /// NaN where the series is a native histogram.
   public var sample: Sample
+  public var histogram: NativeHistogram?
 
   public var value: Double { sample.value }
 
-  public init(labels: [String: String], sample: Sample) {
+  public init(labels: [String: String], sample: Sample, histogram: NativeHistogram? = nil) {
     self.labels = labels
     self.sample = sample
+    self.histogram = histogram
   }
 }
 
@@ -61,9 +64,23 @@ public struct InstantSample: Sendable, Equatable {
 public struct SampleSeries: Sendable, Equatable {
   public var labels: [String: String]
   public var samples: [Sample]
+  /// Of a series that was a native histogram, for all the time or for a part of it.
+  public var histograms: [HistogramSample]
 
-  public init(labels: [String: String], samples: [Sample]) {
+  public init(labels: [String: String], samples: [Sample], histograms: [HistogramSample] = []) {
     self.labels = labels
     self.samples = samples
+    self.histograms = histograms
+  }
+}
+
+/// A native histogram at a moment.
+public struct HistogramSample: Sendable, Equatable {
+  public var time: Date
+  public var histogram: NativeHistogram
+
+  public init(time: Date, histogram: NativeHistogram) {
+    self.time = time
+    self.histogram = histogram
   }
 }

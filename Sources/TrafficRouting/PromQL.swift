@@ -44,6 +44,15 @@ enum PromQL {
     }
   }
 
+  /// The buckets of a histogram: the classic ones, which have the label `le`, and what is exported natively, under the
+  /// name without a suffix and without that label, so that an answer may hold either.
+  static func buckets(
+    _ metric: String, _ labels: String, by groups: [String], process: [String], reading: MetricsReading
+  ) -> String {
+    let classic = sum(metric + "_bucket", labels, by: groups + ["le"], process: process, reading: reading)
+    return "\(classic) or \(sum(metric, labels, by: groups, process: process, reading: reading))"
+  }
+
   /// `30s`, or `1500ms` where it is no whole number of seconds; at least a millisecond.
   static func window(_ duration: Duration) -> String {
     let milliseconds = max(1, Int(duration / .milliseconds(1)))

@@ -74,10 +74,13 @@ public struct MetricsScope: Codable, Sendable, Hashable {
 public struct MetricSeries: Codable, Sendable, Hashable {
   public var labels: [String: String]
   public var value: Double
+  /// One boundary of a native histogram, with a label `le` as a classic one's bucket has it.
+  public var isNative: Bool
 
-  public init(labels: [String: String], value: Double) {
+  public init(labels: [String: String], value: Double, isNative: Bool = false) {
     self.labels = labels
     self.value = value
+    self.isNative = isNative
   }
 }
 
@@ -102,10 +105,12 @@ extension [MetricSeries] {
       let names = process.map { one.labels[$0] ?? "" }
       let key = MetricsKey(
         track: track, process: names.allSatisfy(\.isEmpty) ? "" : names.joined(separator: "/"),
-        isError: isError(one.labels), bucket: bucket(one.labels["le"] ?? ""))
+        isError: isError(one.labels), bucket: bucket(one.labels["le"] ?? ""), isNative: one.isNative)
       readings[key, default: 0] += one.value
     }
-    return readings
+    // Where a mesh exports both, the classic buckets are those that its limits were chosen by.
+    let hasClassic = readings.keys.contains { !$0.isNative }
+    return hasClassic ? readings.filter { !$0.key.isNative } : readings
   }
 
   /// The values by track and by a label that tells how connections were secured.
@@ -162,6 +167,8 @@ public struct MetricsKey: Codable, Sendable, Hashable {
   public var isError = false
   /// The upper bound of a latency bucket in milliseconds, in Prometheus' words: `250`, `+Inf`. Empty for requests.
   public var bucket = ""
+  /// Of a native histogram, whose boundaries may differ from process to process.
+  public var isNative = false
 
   /// Whether a series that is seen for the first time, after others, began at zero. It did where its process is known: a
   /// proxy's first error makes a new series. Of a process that is new itself only the canary's did for sure; another

@@ -170,7 +170,7 @@ import Testing
       ),
       (
         #"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"histogram":[1,{}]}]}}"#,
-        "native histogram"
+        ".histogram[1].count is missing"
       ),
       (#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"va"#, "not the JSON of its API"),
     ])

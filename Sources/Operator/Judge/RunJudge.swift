@@ -35,8 +35,12 @@ struct RunJudge: Sendable {
   private var queries: QueryJudge
   /// What each of the mesh's questions asks, for the evidence.
   private let questions: [LookAnswers.Question: String]
+  private let plan: Plan
   private let names: [String]
   private let budget: Double
+  private var native: [LookAnswers.Question: NativeBuckets] = [:]
+  /// How often the checks of latency began, with native histograms.
+  private var latencyBeginnings = 0
   private var mesh: Measurements.Baseline = .missing("nothing has been measured yet")
   /// When the first look that counts began, and the last one ended.
   private var watched: ClosedRange<Date>?
@@ -67,6 +71,7 @@ struct RunJudge: Sendable {
     self.scope = scope
     self.metrics = metrics
     asksSecurity = plan.policy.mtls != nil
+    self.plan = plan
     names = plan.analysis.slos.map(\.name)
     budget = plan.analysis.falseAbortRisk.fraction
     let shares = RiskShares(plan)
@@ -97,7 +102,7 @@ struct RunJudge: Sendable {
 
   /// What judges the canary by stable's earlier rate, for each view; none where the objective does not compare.
   private static func earlier(
-    of slo: SLO, _ analysis: PlanAnalysis, _ shares: RiskShares, views: Int
+    of slo: SLO, _ analysis: PlanAnalysis, _ shares: RiskShares, views: Int, part: Double = 1
   ) -> [EarlierStable] {
     let tolerance: Tolerance? =
       switch slo.objective {
@@ -106,16 +111,18 @@ struct RunJudge: Sendable {
       case .query: nil
       }
     guard let tolerance, shares.bake > 0 else { return [] }
-    let risk = analysis.riskPerCheck * shares.bake / Double(max(1, views))
+    let risk = analysis.riskPerCheck * shares.bake * part / Double(max(1, views))
     return (0..<views).map { _ in EarlierStable(tolerance: tolerance, risk: risk) }
   }
 
+  /// - Parameter part: of its share of the risk.
   private static func check(
-    of slo: SLO, _ analysis: PlanAnalysis, _ shares: RiskShares, views: Int
+    of slo: SLO, _ analysis: PlanAnalysis, _ shares: RiskShares, views: Int, part: Double = 1
   ) -> Check? {
     func settings(limit: Double, _ comparison: SLO.Comparison?) -> CheckSettings {
       CheckSettings(
-        name: slo.name, tolerance: tolerance(comparison, limit: limit), risk: analysis.riskPerCheck * shares.checks,
+        name: slo.name, tolerance: tolerance(comparison, limit: limit),
+        risk: analysis.riskPerCheck * shares.checks * part,
         minimumRequests: Double(analysis.minRequests))
     }
     switch slo.objective {
@@ -250,7 +257,32 @@ struct RunJudge: Sendable {
       // A track is measured where it has any series, also one that did not grow.
       var values = increase.values
       for key in readings.keys where values[key] == nil { values[key] = 0 }
-      return .value(values)
+      guard question.kind == .latency, readings.keys.contains(where: \.isNative) else { return .value(values) }
+      var buckets = native[question] ?? NativeBuckets(limits: latencyLimits)
+      let found = buckets.common(values)
+      native[question] = buckets
+      if found.beginsAnew { beginLatencyAnew() }
+      return .value(found.values)
+    }
+  }
+
+  private var latencyLimits: [Double] {
+    objectives.compactMap { if case .latency(let check) = $0.check { check.views.first?.max } else { nil } }
+  }
+
+  /// Other boundaries are other tests: those that there were cannot be continued.
+  private mutating func beginLatencyAnew() {
+    latencyBeginnings += 1
+    let part = pow(0.5, Double(latencyBeginnings))
+    for index in objectives.indices {
+      guard case .latency = objectives[index].check,
+        let slo = plan.analysis.slos.first(where: { $0.name == objectives[index].name }),
+        let check = Self.check(
+          of: slo, plan.analysis, RiskShares(plan), views: metrics?.views.count ?? 0, part: part)
+      else { continue }
+      objectives[index].check = check
+      objectives[index].earlier = Self.earlier(
+        of: slo, plan.analysis, RiskShares(plan), views: metrics?.views.count ?? 0, part: part)
     }
   }
 

@@ -187,7 +187,8 @@ public struct SLO: Sendable, Hashable {
     case query(Query)
   }
 
-  /// How much worse than stable the canary may be; only what exceeds both is worse.
+  /// How much worse than stable a canary may be that keeps its limit: it fails where it is shown to exceed the multiple,
+  /// and exceeds the addition by what was counted.
   public struct Comparison: Sendable, Hashable {
     /// A multiple of stable's rate of bad requests, at least 1.
     public let ratio: DecimalString

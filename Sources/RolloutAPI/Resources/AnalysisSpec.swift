@@ -177,8 +177,8 @@ public struct CompareSpec: Codable, Sendable, Hashable {
   public var ratio: BoundsSpec?
   /// The canary's value less stable's; for queries only.
   public var difference: BoundsSpec?
-  /// A difference in the share of bad requests that is tolerated even if certain; for error rate and latency only. A
-  /// quarter of what the limit allows where absent.
+  /// For error rate and latency only: how far apart the shares of bad requests that were counted may be, however certain
+  /// it is that the canary's is the larger one. A quarter of what the limit allows where absent.
   public var margin: String?
 
   public init(

@@ -17,32 +17,35 @@ public struct EnvoyGatewayMetrics: MeshMetrics {
   ]
 
   static let requests = "envoy_cluster_upstream_rq"
-  static let buckets = "envoy_cluster_upstream_rq_time_bucket"
+  static let durations = "envoy_cluster_upstream_rq_time"
   private static let label = "envoy_cluster_name"
 
   // MARK: Queries
 
   public func requestQuery(_ scopes: [MetricsScope], view: MetricsView, reading: MetricsReading) -> String? {
-    query(Self.requests, scopes, view, by: "envoy_response_code", reading)
+    labels(scopes, view).map {
+      PromQL.sum(
+        Self.requests, $0, by: [Self.label, "envoy_response_code"], process: Self.process, reading: reading)
+    }
   }
 
   public func latencyQuery(_ scopes: [MetricsScope], view: MetricsView, reading: MetricsReading) -> String? {
-    query(Self.buckets, scopes, view, by: "le", reading)
+    labels(scopes, view).map {
+      PromQL.buckets(Self.durations, $0, by: [Self.label], process: Self.process, reading: reading)
+    }
   }
 
   public func bypassQuery(_ scopes: [MetricsScope], reading: MetricsReading) -> String? { nil }
 
   public func securityQuery(_ scopes: [MetricsScope], reading: MetricsReading) -> String? { nil }
 
-  private func query(
-    _ metric: String, _ scopes: [MetricsScope], _ view: MetricsView, by group: String, _ reading: MetricsReading
-  ) -> String? {
+  private static let process = ["instance", "namespace", "pod"]
+
+  private func labels(_ scopes: [MetricsScope], _ view: MetricsView) -> String? {
     let routes = scopes.flatMap { scope in scope.routes.map { Self.prefix(scope.namespace, $0) } }
     guard view == .caller, !routes.isEmpty else { return nil }
     let names = Set(routes).sorted().map(PromQL.literal).joined(separator: "|")
-    let labels = "\(Self.label)=~\(PromQL.quoted("(\(names))[0-9]+/backend/[01]"))"
-    return PromQL.sum(
-      metric, labels, by: [Self.label, group], process: ["instance", "namespace", "pod"], reading: reading)
+    return "\(Self.label)=~\(PromQL.quoted("(\(names))[0-9]+/backend/[01]"))"
   }
 
   /// What the names of a route's clusters begin with; the number of the rule follows.
@@ -58,7 +61,7 @@ public struct EnvoyGatewayMetrics: MeshMetrics {
   }
 
   public func readings(_ series: [MetricSeries], of scope: MetricsScope, view: MetricsView) -> [MetricsKey: Double] {
-    series.readings(process: ["instance", "namespace", "pod"]) { labels in
+    series.readings(process: Self.process) { labels in
       Self.track(labels[Self.label] ?? "", of: scope)
     } isError: {
       MetricSeries.isServerError($0["envoy_response_code"] ?? "")

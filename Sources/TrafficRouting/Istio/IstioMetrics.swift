@@ -13,7 +13,7 @@ public struct IstioMetrics: MeshMetrics {
   }
 
   static let requests = "istio_requests_total"
-  static let buckets = "istio_request_duration_milliseconds_bucket"
+  static let durations = "istio_request_duration_milliseconds"
 
   // MARK: Queries
 
@@ -24,7 +24,9 @@ public struct IstioMetrics: MeshMetrics {
   }
 
   public func latencyQuery(_ scopes: [MetricsScope], view: MetricsView, reading: MetricsReading) -> String? {
-    selector(scopes, view: view).map { sum(Self.buckets, $0, by: groups(view) + ["le"], reading: reading) }
+    selector(scopes, view: view).map {
+      PromQL.buckets(Self.durations, $0, by: groups(view), process: process, reading: reading)
+    }
   }
 
   /// Requests that reach the canary's pods beside the routing object: of callers without a proxy, and of proxies that

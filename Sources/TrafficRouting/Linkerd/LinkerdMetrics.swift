@@ -6,9 +6,9 @@ public struct LinkerdMetrics: MeshMetrics {
   public var views: [MetricsView] { MetricsView.allCases }
 
   static let requests = "outbound_http_route_backend_response_statuses_total"
-  static let durations = "outbound_http_route_backend_response_duration_seconds_bucket"
+  static let durations = "outbound_http_route_backend_response_duration_seconds"
   static let responses = "response_total"
-  static let latencies = "response_latency_ms_bucket"
+  static let latencies = "response_latency_ms"
 
   // MARK: Queries
 
@@ -23,8 +23,8 @@ public struct LinkerdMetrics: MeshMetrics {
 
   public func latencyQuery(_ scopes: [MetricsScope], view: MetricsView, reading: MetricsReading) -> String? {
     switch view {
-    case .caller: backends(scopes).map { sum(Self.durations, $0, by: groups(view) + ["le"], reading: reading) }
-    case .callee: inbound(scopes).map { sum(Self.latencies, $0, by: groups(view) + ["le"], reading: reading) }
+    case .caller: backends(scopes).map { buckets(Self.durations, $0, view, reading) }
+    case .callee: inbound(scopes).map { buckets(Self.latencies, $0, view, reading) }
     }
   }
 
@@ -75,6 +75,10 @@ public struct LinkerdMetrics: MeshMetrics {
       "direction=\"inbound\"", "route_name!=\"probe\"", PromQL.oneOf("namespace", scopes.map(\.namespace)),
       "pod=~\(PromQL.quoted(patterns.joined(separator: "|")))",
     ].joined(separator: ",")
+  }
+
+  private func buckets(_ metric: String, _ labels: String, _ view: MetricsView, _ reading: MetricsReading) -> String {
+    PromQL.buckets(metric, labels, by: groups(view), process: ["instance", "namespace", "pod"], reading: reading)
   }
 
   private func sum(_ metric: String, _ labels: String, by groups: [String], reading: MetricsReading) -> String {

@@ -110,7 +110,8 @@ enum Explanation {
   /// What a finding means, by its word in the status.
   private static let sentences = [
     "Kept": "The canary keeps what is asked of it, and is not shown to be worse than stable.",
-    "WorseThanStable": "The canary is worse than stable at the same time, by more than chance explains.",
+    "WorseThanStable":
+      "The canary is worse than stable at the same time, by more than is tolerated and than chance explains.",
     "LimitBroken": "The canary breaks its limit, by more than chance explains.",
     "Environment":
       "The canary breaks its limit and stable is no better: look at what both depend on. The canary is not blamed.",
@@ -154,7 +155,8 @@ enum Explanation {
   private static func numbers(_ evidence: EvidenceRecord) -> [String] {
     var lines: [String] = []
     if let eValue = evidence.eValue, let threshold = evidence.threshold {
-      let what = evidence.wanted == nil ? "worse than stable" : "beyond the tolerated ratio to stable"
+      let what =
+        evidence.wanted == nil ? "worse than stable, beyond what is tolerated" : "beyond the tolerated ratio to stable"
       lines.append("\(what)? \(likelier(eValue, threshold))")
     }
     if let eValue = evidence.limitEValue, let threshold = evidence.limitThreshold {
