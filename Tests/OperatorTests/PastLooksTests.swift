@@ -146,7 +146,8 @@ private struct GrowingMesh: Sendable {
     }
     let (before, after) = (live.latest.checks.first, again.latest.checks.first)
     let amount = try #require(before?.judgement?.evidence.values?.canaryAmount)
-    #expect(amount.amount == 2400 && amount.per == 12_000, "600 s of 4 orders and 20 requests each")
+    #expect(amount.amount == amount.per / 5)
+    #expect(amount.per > 9000 && amount.per < 12_000, "600 s of 20 requests each, but for the warm-up")
     #expect(after?.judgement?.evidence.values == before?.judgement?.evidence.values)
     #expect(after?.judgement?.evidence.comparisonEValue == before?.judgement?.evidence.comparisonEValue)
     #expect(before?.verdict == .pass)

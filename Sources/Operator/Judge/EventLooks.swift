@@ -58,6 +58,12 @@ struct EventLooks: Sendable {
     for (track, number) in requests { open[track, default: .zero].requests += number }
   }
 
+  /// The next look is the first one.
+  mutating func beginAnew() {
+    readAt = nil
+    open = [:]
+  }
+
   private mutating func begin(_ verifiedAt: Date?) {
     guard since != verifiedAt else { return }
     since = verifiedAt

@@ -77,7 +77,8 @@ enum PastLooks {
           answers[question] = try await askMesh(question, first...last, step)
         }
         var counters: [QueryQuestion: Values] = [:]
-        for (question, text) in round(judge, run, span, at: first)?.texts ?? [:] where question.part != .value {
+        let texts = judge.counterTexts(run.queries, at: first, traffic: span.traffic, verifiedAt: span.from)
+        for (question, text) in texts {
           counters[question] = try await ask(text, first...last, step)
         }
         for time in times {

@@ -202,6 +202,15 @@ struct QueryJudge: Sendable {
     }
   }
 
+  /// Leaves out what was counted since the last look that was taken, and what is counted until the next one.
+  mutating func beginCountingAnew() {
+    for index in objectives.indices {
+      guard case .counted(let check, var looks) = objectives[index].check else { continue }
+      looks.beginAnew()
+      objectives[index].check = .counted(check, looks)
+    }
+  }
+
   /// Takes a round of answers in.
   /// - Parameters:
   ///   - values: of queries whose value is judged.

@@ -41,6 +41,8 @@ struct RunJudge: Sendable {
   private var native: [LookAnswers.Question: NativeBuckets] = [:]
   /// How often the checks of latency began, with native histograms.
   private var latencyBeginnings = 0
+  /// In this look, in one of the views.
+  private var hasNewBoundaries = false
   private var mesh: Measurements.Baseline = .missing("nothing has been measured yet")
   /// When the first look that counts began, and the last one ended.
   private var watched: ClosedRange<Date>?
@@ -157,6 +159,7 @@ struct RunJudge: Sendable {
     for question in questionsAsked {
       increases[question] = increase(question, look.answers[question])
     }
+    beginLatencyAnew()
     let uneven = Set(
       increases.filter { question, increase in
         gaps[question, default: ScrapeGaps()].record(LookParts.growth(increase.value ?? [:], of: question.kind))
@@ -184,6 +187,8 @@ struct RunJudge: Sendable {
       // The callees' count where they count: it has copies and what bypasses the route too.
       queries.count(
         whole[LookAnswers.Question(view: metrics?.views.last ?? .callee, kind: .requests)], since: verifiedAt)
+      // What a cold canary counts is not held against it: the first look after it is what later ones are counted from.
+      if warmUp.isOpen { queries.beginCountingAnew() }
       bypass.record(
         caller: whole[LookAnswers.Question(view: .caller, kind: .requests)]?.value,
         callee: whole[LookAnswers.Question(view: .callee, kind: .requests)]?.value,
@@ -203,6 +208,14 @@ struct RunJudge: Sendable {
     // Windows hold what a cold canary did, too.
     guard !warmUp.isOpen || verifiedAt == nil else { return nil }
     return queries.round(setting, now: now, traffic: traffic, writtenAt: writtenAt, verifiedAt: verifiedAt)
+  }
+
+  /// What the counters of the team's own queries are asked, cold canary or not.
+  func counterTexts(
+    _ setting: QuerySetting, at now: Date, traffic: TrafficTarget, verifiedAt: Date
+  ) -> [QueryQuestion: String] {
+    let round = queries.round(setting, now: now, traffic: traffic, writtenAt: verifiedAt, verifiedAt: verifiedAt)
+    return (round?.texts ?? [:]).filter { $0.key.part != .value }
   }
 
   /// Takes the answers to a team's own queries in; they come at times of their own.
@@ -261,7 +274,7 @@ struct RunJudge: Sendable {
       var buckets = native[question] ?? NativeBuckets(limits: latencyLimits)
       let found = buckets.common(values)
       native[question] = buckets
-      if found.beginsAnew { beginLatencyAnew() }
+      hasNewBoundaries = hasNewBoundaries || found.beginsAnew
       return .value(found.values)
     }
   }
@@ -272,6 +285,8 @@ struct RunJudge: Sendable {
 
   /// Other boundaries are other tests: those that there were cannot be continued.
   private mutating func beginLatencyAnew() {
+    guard hasNewBoundaries else { return }
+    hasNewBoundaries = false
     latencyBeginnings += 1
     let part = pow(0.5, Double(latencyBeginnings))
     for index in objectives.indices {
