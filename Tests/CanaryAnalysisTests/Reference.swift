@@ -48,12 +48,29 @@ struct Reference: Decodable {
     var logEValues: [Double]
   }
 
+  struct Distribution: Decodable {
+    /// Of each look the canary's answers in each bucket, and stable's.
+    var looks: [[[Double]]]
+    var tolerated: Int
+    var logEValues: [Double]
+  }
+
+  struct Quantile: Decodable {
+    var counts: [Double]
+    var quantile: Double
+    var risk: Double
+    /// −1 for an open end.
+    var interval: [Double]
+  }
+
   var looks: [Look]
   var comparison: [Comparison]
   var late: Late
   var limit: Limit
   var rates: [Rates]
   var means: [Mean]
+  var distributions: [Distribution]
+  var quantiles: [Quantile]
 
   static func read() throws -> Reference {
     let file = try #require(

@@ -102,11 +102,49 @@ def mean(values, low, high, claimed):
     return out
 
 
+def distribution(looks, tolerated):
+    """The wealth of a bettor on the label given the bucket; isotonic regression by the min-max formula."""
+    size = len(looks[0][0])
+    seen = [np.zeros(size), np.zeros(size)]
+    wealth, out = 0.0, []
+    for canary, stable in looks:
+        own = np.zeros(size)
+        for j, count in enumerate(canary):
+            own[max(0, j - tolerated)] += count
+        base = np.array(stable, float)
+        pooled = seen[0] + seen[1]
+        pulled = 20 * (pooled + 0.5) / np.sum(pooled + 0.5)
+        top, both = seen[0] + pulled, pooled + 2 * pulled
+        share = [
+            max(min(top[i:k + 1].sum() / both[i:k + 1].sum() for k in range(j, size)) for i in range(j + 1))
+            for j in range(size)]
+        q = np.array(share)
+        theta = q / (1 - q) * (seen[1].sum() + 20) / (seen[0].sum() + 20)
+        w = own.sum() / (own.sum() + base.sum())
+        wealth += np.sum(own * np.log(theta) - (own + base) * np.log(1 - w + w * theta))
+        out.append(wealth)
+        seen = [seen[0] + own, seen[1] + base]
+    return out
+
+
+def quantile(counts, boundaries, p, risk):
+    """Boundaries between which the quantile lies, by the beta mixture against its share."""
+    n, below = sum(counts), np.cumsum(counts)[:-1]
+    mixture = lambda e: betaln(0.5 + e, 0.5 + n - e) - betaln(0.5, 0.5) - e * math.log(p) - (n - e) * math.log(1 - p)
+    out = [e for e in below if mixture(e) >= math.log(1 / risk)]
+    low = [b for b, e in zip(boundaries, below) if e in out and e < p * n]
+    high = [b for b, e in zip(boundaries, below) if e in out and e > p * n]
+    return [max(low, default=0.0), min(high, default=-1.0)]
+
+
 def reference():
     looks = [[[100, 3], [900, 9]], [[100, 6], [900, 8]], [[250, 9], [750, 11]], [[500, 14], [500, 5]]]
     # Sixty good looks, then a canary ten times as bad: stakes are placed again and again.
     late = [[[100, i % 2], [900, 9]] for i in range(60)] + [[[100, 10], [900, 9]] for _ in range(4)]
     limits = [[100, 3], [100, 0], [200, 9], [100, 4]]
+    # Of both tracks, the answers in each bucket: alike at first, then slower.
+    shapes = [[[30, 40, 20, 7, 2, 1], [290, 410, 200, 70, 20, 10]], [[28, 41, 22, 6, 2, 1], [300, 400, 190, 80, 20, 10]]]
+    shapes += [[[20, 30, 25, 15, 6, 4 + i], [300, 400, 200, 70, 20, 10]] for i in range(4)]
     return {
         "looks": looks,
         "comparison": [
@@ -120,6 +158,13 @@ def reference():
             for v, low, high, m in (
                 ([18.0, 22, 17, 15, 19, 16, 14, 18, 17, 15] * 4, 0.0, 100.0, 40.0),
                 ([-0.1, 0.2, -0.3, -0.2, -0.4, 0.1, -0.3, -0.2] * 5, -1.0, 1.0, 0.0))],
+        "distributions": [
+            {"looks": shapes, "tolerated": t, "logEValues": distribution(shapes, t)} for t in (0, 1)],
+        "quantiles": [
+            {"counts": c, "quantile": p, "risk": r, "interval": quantile(c, [50, 100, 250, 500, 1000], p, r)}
+            for c, p, r in (
+                ([900, 60, 20, 15, 4, 1], 0.99, 0.05), ([9, 6, 2, 1, 0, 0], 0.5, 0.05),
+                ([100, 0, 0, 0, 0, 900], 0.5, 0.01))],
         "rates": [{"requests": n, "bad": e, "risk": r, "interval": rates(n, e, r)}
                   for n, e, r in ((2080, 52, 0.05), (20100, 61, 0.05), (400, 0, 0.05), (10, 10, 0.01))],
     }
