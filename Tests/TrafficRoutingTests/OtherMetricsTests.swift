@@ -80,4 +80,77 @@ struct OtherMetricsTests {
       ])
     #expect(metrics.byNamespace(answer, view: .caller).keys.sorted() == ["shop"])
   }
+
+  @Test("Linkerd's answers are told apart by status, error, caller and the routes of a Server")
+  func linkerdAnswers() throws {
+    let metrics = LinkerdMetrics()
+    #expect(
+      metrics.answersQuery([scope], view: .caller, by: [.code, .flags, .endpoint], reading: .counters)
+        == metrics.requestQuery([scope], view: .caller, reading: .counters), "callers have no endpoints")
+    let callee = try #require(
+      metrics.answersQuery(
+        [scope], view: .callee, by: Set(AnswerLabel.allCases), reading: .increase(.seconds(60))))
+    #expect(
+      callee.hasPrefix(
+        "sum by (namespace, pod, classification, status_code, grpc_status, error, route_kind, route_name, client_id) "
+          + "(increase(response_total{direction=\"inbound\","))
+    let backend = ["backend_namespace": "shop", "backend_name": "checkout-canary", "pod": "caller-0"]
+    let answers = metrics.answers(
+      [
+        series(backend.merging(["http_status": "404", "error": ""]) { $1 }, 6),
+        series(backend.merging(["http_status": "", "error": "FAIL_FAST"]) { $1 }, 4),
+      ], of: scope, view: .caller)
+    #expect(
+      answers == [
+        AnswerKey(track: .canary, process: "//caller-0", labels: [.code: "404"]): 6,
+        AnswerKey(
+          track: .canary, process: "//caller-0", isError: true, labels: [.code: "FAIL_FAST", .flags: "FAIL_FAST"]): 4,
+      ])
+    let pod = ["namespace": "shop", "pod": "checkout-abc-abcde", "classification": "failure"]
+    let received = metrics.answers(
+      [
+        series(
+          pod.merging([
+            "status_code": "200", "grpc_status": "14", "route_kind": "HTTPRoute", "route_name": "pay",
+            "client_id": "web.shop.serviceaccount.identity.linkerd.cluster.local",
+          ]) { $1 }, 3),
+        series(pod.merging(["status_code": "503", "route_kind": "default", "route_name": "default"]) { $1 }, 2),
+      ], of: scope, view: .callee)
+    #expect(
+      received == [
+        AnswerKey(
+          track: .canary, pod: "checkout-abc-abcde", process: "/shop/checkout-abc-abcde", isError: true,
+          labels: [.code: "gRPC 14", .endpoint: "route pay", .caller: "shop/web"]): 3,
+        AnswerKey(
+          track: .canary, pod: "checkout-abc-abcde", process: "/shop/checkout-abc-abcde", isError: true,
+          labels: [.code: "503"]): 2,
+      ])
+  }
+
+  @Test("Envoy Gateway's answers are told apart by code, and failed connections count beside the requests")
+  func envoyGatewayAnswers() throws {
+    let metrics = EnvoyGatewayMetrics()
+    let query = try #require(metrics.answersQuery([scope], view: .caller, by: [.code, .flags], reading: .counters))
+    #expect(
+      query.hasSuffix(
+        " or sum by (__name__, envoy_cluster_name, instance, namespace, pod) ({__name__=~\"envoy_cluster_upstream_"
+          + "(cx_connect_fail|cx_none_healthy|rq_pending_overflow|rq_timeout)\","
+          + "envoy_cluster_name=~\"(httproute/shop/checkout/rule/)[0-9]+/backend/[01]\"})"))
+    #expect(
+      metrics.answersQuery([scope], view: .caller, by: [.code, .flags], reading: .increase(.seconds(60)))
+        == metrics.requestQuery([scope], view: .caller, reading: .increase(.seconds(60))))
+    #expect(metrics.answersQuery([scope], view: .callee, by: [.code], reading: .counters) == nil)
+    let canary = ["envoy_cluster_name": "httproute/shop/checkout/rule/0/backend/1"]
+    #expect(
+      metrics.answers(
+        [
+          series(canary.merging(["envoy_response_code": "429"]) { $1 }, 5),
+          series(canary.merging(["envoy_response_code": "503"]) { $1 }, 2),
+          series(canary.merging(["__name__": "envoy_cluster_upstream_cx_connect_fail"]) { $1 }, 7),
+        ], of: scope, view: .caller) == [
+          AnswerKey(track: .canary, process: "//", labels: [.code: "429"]): 5,
+          AnswerKey(track: .canary, process: "//", isError: true, labels: [.code: "503"]): 2,
+          AnswerKey(track: .canary, process: "//", isRequest: false, labels: [.flags: "cx_connect_fail"]): 7,
+        ])
+  }
 }

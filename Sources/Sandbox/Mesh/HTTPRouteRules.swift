@@ -72,9 +72,10 @@ struct HTTPRouteRules {
   }
 
   private static func entries(_ route: JSON, retries: Int) -> [Entry] {
-    (route[path: ["spec", "rules"]]?.array ?? []).flatMap { rule -> [Entry] in
+    (route[path: ["spec", "rules"]]?.array ?? []).enumerated().flatMap { index, rule -> [Entry] in
       var compiled = VirtualServiceRoute(
-        matches: [], destinations: destinations(rule, route), retries: VirtualServiceRoute.Retries(attempts: retries))
+        matches: [], destinations: destinations(rule, index, route),
+        retries: VirtualServiceRoute.Retries(attempts: retries))
       compiled.mirrors = mirrors(rule, route)
       compiled.timeout = rule[path: ["timeouts", "request"]]?.string.flatMap(MeshApplication.milliseconds)
       return (rule["matches"]?.array ?? [.emptyObject]).map { match in
@@ -85,11 +86,14 @@ struct HTTPRouteRules {
     }
   }
 
-  private static func destinations(_ rule: JSON, _ route: JSON) -> [VirtualServiceRoute.Destination] {
+  private static func destinations(
+    _ rule: JSON, _ index: Int, _ route: JSON
+  ) -> [VirtualServiceRoute.Destination] {
     let backends = rule["backendRefs"]?.array ?? []
-    let all = backends.map { backend in
+    let all = backends.enumerated().map { place, backend in
       VirtualServiceRoute.Destination(
-        service: service(backend, route), port: backend["port"]?.int, weight: backend["weight"]?.int ?? 1)
+        service: service(backend, route), port: backend["port"]?.int, weight: backend["weight"]?.int ?? 1,
+        cluster: EnvoyGatewayProxies.name(route: route.objectKey, rule: index, backend: place))
     }
     // One alone gets everything, but for a weight of 0, by which nobody gets anything.
     return all.count == 1 && all[0].weight == 0 ? [] : all

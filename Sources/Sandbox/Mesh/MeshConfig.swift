@@ -13,6 +13,8 @@ struct MeshConfig: Sendable {
 
   /// The namespaces whose mesh is Linkerd.
   var linkerd: Set<String> = []
+  /// The Gateways of Envoy Gateway, as `namespace/name`.
+  var envoyGateways: Set<String> = []
 
   /// A VirtualService, for the hosts and gateways that it names, or the rules of all HTTPRoutes for one of each.
   struct Host: Sendable {
@@ -38,6 +40,7 @@ struct MeshConfig: Sendable {
     self.init(
       virtualServices: objects.virtualServices, httpRoutes: objects.httpRoutes, linkerd: objects.linkerd,
       services: objects.services, slices: objects.slices)
+    envoyGateways = objects.envoyGateways
   }
 
   init(

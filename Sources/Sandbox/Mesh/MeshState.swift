@@ -21,6 +21,7 @@ struct MeshState: Sendable {
   private var random: MeshRandom
   private var metrics = MeshMetrics()
   private var linkerd = LinkerdProxies()
+  private var envoy = EnvoyGatewayProxies()
   private var usage = ContainerUsage()
   private var orders = ApplicationOrders()
   /// The pod of each revision that is the bad one, where one is to be.
@@ -41,7 +42,7 @@ struct MeshState: Sendable {
   }
 
   func exposition() -> String {
-    metrics.exposition() + linkerd.exposition() + usage.exposition(pods) + orders.exposition()
+    metrics.exposition() + linkerd.exposition() + envoy.exposition() + usage.exposition(pods) + orders.exposition()
   }
 
   /// Brings the mesh up to a moment: takes in what changed in the cluster, then sends what the callers send since the
@@ -169,6 +170,7 @@ struct MeshState: Sendable {
   ) {
     let rule = routes.first { rule in rule.matches.isEmpty || rule.matches.contains { $0.holds(for: request) } }
     let parent = VirtualServiceRoute.service(request.host, namespace: request.sourceNamespace)
+    let envoy = effective.envoyGateways.contains(request.gateway) ? request.gateway : nil
     guard let rule else {
       count(source, .unknown, nil, status: 404, flags: "NR", milliseconds: 0)
       return
@@ -191,19 +193,22 @@ struct MeshState: Sendable {
       count(source, .unknown, nil, status: 503, flags: "NC", milliseconds: 0)
       return
     }
-    send(to: service, rule: rule, from: source, calling: (parent, request.port), now: now)
+    send(
+      to: service, rule: rule, from: source, calling: (parent, request.port),
+      cluster: envoy.map { ($0, destination.cluster) }, now: now)
   }
 
   /// Tries endpoints until one answers or the retries are used up; the caller counts the final outcome only.
   private mutating func send(
     to service: MeshConfig.Service, rule: VirtualServiceRoute, from source: MeshMetrics.Series.Workload,
-    calling parent: (service: ObjectKey, port: Int), now: Date
+    calling parent: (service: ObjectKey, port: Int), cluster: (gateway: String, name: String)?, now: Date
   ) {
     var milliseconds = settings.networkLatency
     var outcome = (status: 503, flags: "UH", workload: MeshMetrics.Series.Workload.unknown)
     for _ in 0...max(0, rule.retries.attempts) {
       guard let endpoint = service.ready.randomElement(using: &random) else { break }
-      guard let answer = attempt(endpoint, from: source, isMeshed: true, now: now) else {
+      guard let answer = attempt(endpoint, from: source, isMeshed: cluster == nil, now: now) else {
+        if let cluster { envoy.couldNotConnect(cluster.name, by: cluster.gateway) }
         outcome = (503, "UF,URX", pods[endpoint.pod]?.workload ?? .unknown)
         if rule.retries.onConnectFailure { continue } else { break }
       }
@@ -217,6 +222,11 @@ struct MeshState: Sendable {
       outcome = (504, "UT", outcome.workload)
     }
     if outcome.status < 500 { outcome.flags = "-" }
+    if let cluster {
+      envoy.sent(
+        cluster.name, by: cluster.gateway, status: outcome.status, flags: outcome.flags, milliseconds: milliseconds)
+      return
+    }
     if effective.linkerd.contains(source.namespace) {
       let errors = ["UH": "FAIL_FAST", "UF,URX": "UNKNOWN", "UT": "REQUEST_TIMEOUT"]
       linkerd.sent(

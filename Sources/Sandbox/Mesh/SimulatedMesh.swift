@@ -37,6 +37,9 @@ extension ResourceType {
     group: "networking.istio.io", kind: "VirtualService", plural: "virtualservices")
   static let gatewayRoutes = ResourceType(
     group: "gateway.networking.k8s.io", kind: "HTTPRoute", plural: "httproutes")
+  static let gateways = ResourceType(group: "gateway.networking.k8s.io", kind: "Gateway", plural: "gateways")
+  static let gatewayClasses = ResourceType(
+    group: "gateway.networking.k8s.io", kind: "GatewayClass", plural: "gatewayclasses", namespaced: false)
 }
 
 /// The objects that a mesh lives by, read at one moment.
@@ -48,15 +51,25 @@ struct MeshObjects: Sendable {
   var pods: [JSON]
   /// Those whose mesh is Linkerd; Istio's is that of all others.
   var linkerd: Set<String>
+  /// Those whose class is Envoy Gateway's, as `namespace/name`.
+  var envoyGateways: Set<String>
 
   static let types: [ResourceType] = [
-    .istioVirtualServices, .gatewayRoutes, .services, .endpointSlices, .pods, .namespaces,
+    .istioVirtualServices, .gatewayRoutes, .gateways, .gatewayClasses, .services, .endpointSlices, .pods, .namespaces,
   ]
 
   init(_ source: some MeshSource) {
     virtualServices = source.list(.istioVirtualServices)
     httpRoutes = source.list(.gatewayRoutes)
     linkerd = Set(source.list(.namespaces).filter(Linkerd.isMesh).map(\.name))
+    let classes = Set(
+      source.list(.gatewayClasses).filter {
+        $0[path: ["spec", "controllerName"]]?.string == EnvoyGatewayProxies.controller
+      }
+      .map(\.name))
+    envoyGateways = Set(
+      source.list(.gateways).filter { classes.contains($0[path: ["spec", "gatewayClassName"]]?.string ?? "") }
+        .map { "\($0.namespace)/\($0.name)" })
     services = source.list(.services)
     slices = source.list(.endpointSlices)
     pods = source.list(.pods)
@@ -67,13 +80,14 @@ struct MeshObjects: Sendable {
     // A route's status says nothing to proxies.
     [virtualServices, services, slices].flatMap { $0.map { "\($0.kind) \($0.uid) \($0.resourceVersion)" } }
       + httpRoutes.map { "\($0.kind) \($0.uid) \($0.generation)" } + linkerd.sorted()
+      + envoyGateways.sorted()
   }
 }
 
 /// A mesh without proxies: simulated callers send requests that obey the VirtualServices and HTTPRoutes in the sandbox's
 /// store, reach simulated applications, and are counted in Istio's metrics; in namespaces with the annotation
-/// `linkerd.io/inject: enabled` they obey HTTPRoutes alone, and are counted in Linkerd's. See ``MeshCallers`` and ``MeshApplication`` for the
-/// annotations that steer it.
+/// `linkerd.io/inject: enabled` they obey HTTPRoutes alone, and are counted in Linkerd's; through a Gateway of Envoy
+/// Gateway's class, in Envoy's. See ``MeshCallers`` and ``MeshApplication`` for the annotations that steer it.
 final class SimulatedMesh: Sendable {
   private let state: Mutex<MeshState>
   /// The version of the source that was read last.

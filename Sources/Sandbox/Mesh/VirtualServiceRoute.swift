@@ -17,6 +17,8 @@ struct VirtualServiceRoute: Sendable, Hashable {
     var service: ObjectKey
     var port: Int?
     var weight: Int
+    /// By which Envoy Gateway counts; empty of a VirtualService's.
+    var cluster = ""
   }
 
   struct Mirror: Sendable, Hashable {

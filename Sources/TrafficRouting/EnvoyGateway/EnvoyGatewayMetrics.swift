@@ -18,7 +18,7 @@ public struct EnvoyGatewayMetrics: MeshMetrics {
 
   static let requests = "envoy_cluster_upstream_rq"
   static let durations = "envoy_cluster_upstream_rq_time"
-  private static let label = "envoy_cluster_name"
+  static let label = "envoy_cluster_name"
 
   // MARK: Queries
 
@@ -39,9 +39,10 @@ public struct EnvoyGatewayMetrics: MeshMetrics {
 
   public func securityQuery(_ scopes: [MetricsScope], reading: MetricsReading) -> String? { nil }
 
-  private static let process = ["instance", "namespace", "pod"]
+  static let process = ["instance", "namespace", "pod"]
 
-  private func labels(_ scopes: [MetricsScope], _ view: MetricsView) -> String? {
+  /// The clusters of both tracks, as a matcher.
+  func labels(_ scopes: [MetricsScope], _ view: MetricsView) -> String? {
     let routes = scopes.flatMap { scope in scope.routes.map { Self.prefix(scope.namespace, $0) } }
     guard view == .caller, !routes.isEmpty else { return nil }
     let names = Set(routes).sorted().map(PromQL.literal).joined(separator: "|")
@@ -75,7 +76,7 @@ public struct EnvoyGatewayMetrics: MeshMetrics {
   public func security(_ series: [MetricSeries], of scope: MetricsScope) -> [Track: ConnectionSecurity] { [:] }
 
   /// The backends stand in the order in which every rule names them.
-  private static func track(_ cluster: String, of scope: MetricsScope) -> Track? {
+  static func track(_ cluster: String, of scope: MetricsScope) -> Track? {
     guard scope.routes.contains(where: { cluster.hasPrefix(prefix(scope.namespace, $0)) }) else { return nil }
     if cluster.hasSuffix("/backend/0") { return .stable }
     return cluster.hasSuffix("/backend/1") ? .canary : nil

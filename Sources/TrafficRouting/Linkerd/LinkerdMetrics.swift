@@ -51,14 +51,14 @@ public struct LinkerdMetrics: MeshMetrics {
 
   public var tellsSecurity: Bool { true }
 
-  private func groups(_ view: MetricsView) -> [String] {
+  func groups(_ view: MetricsView) -> [String] {
     switch view {
     case .caller: ["backend_namespace", "backend_name"]
     case .callee: ["namespace", "pod"]
     }
   }
 
-  private func backends(_ scopes: [MetricsScope]) -> String? {
+  func backends(_ scopes: [MetricsScope]) -> String? {
     let services = scopes.flatMap { $0.stableServices + $0.canaryServices }
     guard !services.isEmpty else { return nil }
     return [
@@ -68,7 +68,7 @@ public struct LinkerdMetrics: MeshMetrics {
   }
 
   /// The kubelet's probes are requests too, of a route with that name.
-  private func inbound(_ scopes: [MetricsScope], _ tracks: [Track] = Track.allCases) -> String? {
+  func inbound(_ scopes: [MetricsScope], _ tracks: [Track] = Track.allCases) -> String? {
     let patterns = scopes.compactMap { $0.podPattern(tracks) }
     guard !patterns.isEmpty else { return nil }
     return [
@@ -81,7 +81,7 @@ public struct LinkerdMetrics: MeshMetrics {
     PromQL.buckets(metric, labels, by: groups(view), process: ["instance", "namespace", "pod"], reading: reading)
   }
 
-  private func sum(_ metric: String, _ labels: String, by groups: [String], reading: MetricsReading) -> String {
+  func sum(_ metric: String, _ labels: String, by groups: [String], reading: MetricsReading) -> String {
     PromQL.sum(metric, labels, by: groups, process: ["instance", "namespace", "pod"], reading: reading)
   }
 
@@ -110,7 +110,7 @@ public struct LinkerdMetrics: MeshMetrics {
     }
   }
 
-  private func track(_ labels: [String: String], of scope: MetricsScope, view: MetricsView) -> Track? {
+  func track(_ labels: [String: String], of scope: MetricsScope, view: MetricsView) -> Track? {
     guard labels[groups(view)[0]] == scope.namespace else { return nil }
     return switch view {
     case .caller: scope.track(service: labels["backend_name"] ?? "")
@@ -118,7 +118,7 @@ public struct LinkerdMetrics: MeshMetrics {
     }
   }
 
-  private static func isError(_ labels: [String: String], view: MetricsView) -> Bool {
+  static func isError(_ labels: [String: String], view: MetricsView) -> Bool {
     switch view {
     case .caller:
       // Where nothing answered there is no status, and the error has a name.

@@ -95,6 +95,43 @@ struct GatewayMeshTests {
     #expect(goes("/a/b/c/d", headers: ["x-beta": "1"]) == "longer")
   }
 
+  @Test("Envoy Gateway counts by the clusters of its routes' backends, and its failed connections beside them")
+  func envoyGateway() {
+    var world = MeshWorld.twoTracks(
+      rate: 0,
+      annotations: [
+        "sandbox.sluice.dev/gateway-requests-per-second": "100", "sandbox.sluice.dev/gateway-host": "shop.example.com",
+      ], canaryImage: "x:v2-errors20")
+    world.put(
+      .gatewayClasses,
+      [
+        "kind": "GatewayClass", "metadata": ["name": "envoy"],
+        "spec": ["controllerName": "gateway.envoyproxy.io/gatewayclass-controller"],
+      ])
+    world.put(
+      .gateways,
+      [
+        "kind": "Gateway", "metadata": ["name": "public", "namespace": "shop"],
+        "spec": ["gatewayClassName": "envoy"],
+      ])
+    world.put(.gatewayRoutes, Self.route(Self.split, parent: ["name": "public"], hosts: ["shop.example.com"]))
+    world.run(seconds: 50)
+    func value(_ name: String, _ backend: Int, _ more: String = "") -> Int {
+      let cluster = "envoy_cluster_name=\"httproute/shop/checkout/rule/0/backend/\(backend)\""
+      let lines = world.mesh.exposition().split(separator: "\n").filter {
+        $0.hasPrefix("envoy_cluster_upstream_\(name){\(more)") && $0.contains(cluster)
+      }
+      return lines.compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }.reduce(0, +)
+    }
+    let canary = value("rq", 1)
+    #expect((420...580).contains(canary), "\(canary)")
+    #expect((60...140).contains(value("rq", 1, "envoy_response_code=\"503\"")))
+    #expect(value("rq_xx", 1) == canary)
+    #expect(value("rq", 0, "envoy_response_code=\"200\"") == value("rq", 0))
+    #expect(value("cx_connect_fail", 0) == 0)
+    #expect(world.source("checkout-canary") == 0, "Istio's names count nothing of it")
+  }
+
   @Test("Linkerd's proxies count in a namespace that has them: by backend, by pod, and probes as well")
   func linkerd() {
     var world = MeshWorld.twoTracks(canaryImage: "shop/checkout:v2-errors20")
