@@ -22,6 +22,8 @@ private struct Guarded {
   /// Requests per look, and of these with another code than 200.
   var requests: [Track: Double] = [.stable: 500, .canary: 500]
   var codes: [Track: [String: Double]] = [:]
+  /// Per look, of the canary.
+  var failedConnections = 0.0
   var exports = true
 
   private var containers: [String: [String: Double]] = [:]
@@ -64,6 +66,11 @@ private struct Guarded {
         let other = codes[track] ?? [:]
         for (code, share) in other { count(track, code, all * share) }
         count(track, "200", all * (1 - other.values.reduce(0, +)))
+      }
+      if failedConnections > 0 {
+        answers[
+          AnswerKey(track: .canary, process: "caller", isRequest: false, labels: [.flags: "cx_connect_fail"]),
+          default: 0] += failedConnections
       }
       judge.record(
         GuardLook(containers: exports ? containers : [:], answers: answers), pods: pods, traffic: traffic, at: now,
@@ -175,7 +182,7 @@ struct GuardJudgeTests {
     #expect(run.anomalies == ["cpu"])
     #expect(run.report(.cpu)?.message == "CPU of a pod: canary 220m, stable 100m")
     run = try Guarded()
-    run.cpu[.canary] = 0.14
+    run.cpu[.canary] = 0.13
     run.look(times: 200)
     #expect(run.anomalies == [])
     run = try Guarded()
@@ -194,6 +201,19 @@ struct GuardJudgeTests {
     #expect(!run.anomalies.contains("cpu"))
   }
 
+  @Test("pods of stable that idle, since the canary has all requests, are no measure of the canary's")
+  func idle() throws {
+    var run = try Guarded()
+    run.look(times: 20)
+    run.traffic = .allToCanary
+    run.requests = [.stable: 0, .canary: 1000]
+    run.cpu = [.stable: 0.01, .canary: 0.2]
+    run.throttled[.canary] = 0.2
+    run.collection = [.stable: 0, .canary: 0.05]
+    run.look(times: 200)
+    #expect(run.anomalies == [])
+  }
+
   @Test("time in garbage collection and throttling are found")
   func saturation() throws {
     var run = try Guarded()
@@ -210,6 +230,18 @@ struct GuardJudgeTests {
     run.look(times: 20)
     #expect(run.anomalies == ["response-codes"])
     #expect(run.report(.responseCodes)?.message.hasPrefix("answers with code 404: canary 5 %") == true)
+  }
+
+  @Test("connections that fail beside the requests are found, and are no requests")
+  func connections() throws {
+    var run = try Guarded()
+    run.failedConnections = 20
+    run.look(times: 20)
+    #expect(run.anomalies == ["connections"])
+    #expect(
+      run.report(.connections)?.message.hasPrefix(
+        "connections that failed with cx_connect_fail: canary 4 % (380 of 9500), stable 0 %") == true)
+    #expect(run.report(.requestShare)?.message.hasPrefix("50 % of the requests") == true)
   }
 
   @Test("requests that stay away from the canary are found")
@@ -243,7 +275,7 @@ struct AttributionTests {
     canary: [String: (Double, Double)], stable: [String: (Double, Double)], weight: Double = 1, looks: Int = 20,
     finding: Judgement.Finding = .limitBroken
   ) -> Judgement {
-    var attribution = Attribution(limit: 0.01, risk: 0.0005)
+    var attribution = Attribution(limit: 0.01, risk: 0.0005, unhiddenRisk: 0.00001)
     func counts(_ pair: (Double, Double)) -> Counts { Counts(requests: pair.0, bad: pair.1) ?? .zero }
     let bad = canary.values.reduce(Counts.zero) { $0 + counts($1) }
     let base = stable.values.reduce(Counts.zero) { $0 + counts($1) }

@@ -242,6 +242,75 @@ import TrafficRouting
     #expect(gone.outcome == .promoted, "a fault after the bake is nobody's to find")
   }
 
+  // MARK: - Guards
+
+  private static let long = [StepSpec(weight: 50, analyze: AnalyzeSpec(for: "20m"))]
+
+  @Test(
+    "guards hold an invented canary whose pods do what its requests do not tell",
+    arguments: [
+      (PodModel(restarts: 30), "restarts"), (PodModel(growth: 600_000), "memory-growth"), (PodModel(cpu: 2.5), "cpu"),
+      (PodModel(collection: 0.2), "garbage-collection"), (PodModel(notFound: 0.06), "response-codes"),
+      (PodModel(away: 0.5), "request-share"),
+    ] as [(PodModel, String)])
+  func faults(pods: PodModel, found: String) throws {
+    let model = model {
+      $0.pods = pods
+      // A share that is wrong from the beginning would never be verified.
+      $0.faultAfter = pods.away > 0 ? 120 : 0
+    }
+    let report = Rehearsal(try plan(steps: Self.long), model: model, seed: 3).result()
+    #expect(report.outcome == .paused, "\(report.reason)")
+    #expect(report.guards.contains(found), "\(report.guards)")
+    #expect(report.reason.hasPrefix("guards found an anomaly: "))
+  }
+
+  @Test("guards let nearly all good canaries pass, and none is held where the plan disables them")
+  func goodPods() throws {
+    let plan = try plan(steps: Self.long)
+    let held = (1...12).filter { Rehearsal(plan, model: model(), seed: UInt64($0)).result().outcome != .promoted }
+    #expect(held.count <= 1, "seeds \(held)")
+    let disabled = try Plan(
+      namespace: "shop", name: "web",
+      spec: RolloutSpec(
+        workloadRef: WorkloadReference(name: "web"), serviceRefs: [ServiceReference(name: "web", port: .int(80))],
+        traffic: TrafficSpec(istio: IstioSpec()), steps: Self.long,
+        analysis: AnalysisSpec(slos: [Self.errors], guards: .disabled)))
+    let leak = model { $0.pods.growth = 200_000 }
+    #expect(Rehearsal(disabled, model: leak, seed: 3).result().outcome == .promoted)
+  }
+
+  @Test("guards see a recorded release as it was: its pods' numbers, its codes, its own division")
+  func recordedPods() throws {
+    var recording = recording(errors: 1, looks: 200)
+    recording.stableSet = "web-s1"
+    recording.canarySet = "web-abc"
+    for index in recording.looks.indices {
+      var pods: [String: [String: Double]] = [:]
+      for pod in ["web-s1-aaaaa", "web-s1-bbbbb", "web-abc-ccccc", "web-abc-ddddd"] {
+        let isCanary = pod.hasPrefix("web-abc")
+        pods[pod] = [
+          "cpu": Double(index) * 2, "memory": 1e8 + (isCanary ? Double(index) * 1e6 : 0), "restarts": 0,
+        ]
+      }
+      recording.looks[index].pods = pods
+    }
+    #expect(!recording.cautions.contains { $0.contains("containers") })
+    let plan = try plan(steps: Self.long)
+    let leak = Rehearsal(plan, recording: recording, seed: 1).result()
+    #expect(leak.guards.contains("memory-growth"), "\(leak.guards)")
+    #expect(leak.outcome == .paused)
+    for index in recording.looks.indices {
+      recording.looks[index].pods = nil
+      recording.looks[index].canaryCodes = ["404": 60]
+    }
+    #expect(recording.cautions.contains { $0.contains("nothing of containers is recorded") })
+    #expect(Rehearsal(plan, recording: recording, seed: 1).result().guards == ["response-codes"])
+    let encoder = JSONEncoder()
+    let read = try JSONDecoder().decode(Recording.self, from: try encoder.encode(recording))
+    #expect(read == recording)
+  }
+
   // MARK: - Recordings
 
   private func recording(errors: Int, looks count: Int = 120) -> Recording {
@@ -282,7 +351,7 @@ import TrafficRouting
   func recorder() async throws {
     let start = Date(timeIntervalSince1970: 1_000_000)
     let client = PrometheusClient(baseURL: "http://prometheus", transport: HistoryTransport())
-    let recording = try await Recorder(prometheus: client).record(
+    let recording = try await Recorder(prometheus: client, plan: plan()).record(
       try plan([Self.errors, Self.conversion]), stable: "web-s1", canary: "web-abc", from: start, to: start + 600,
       namespaceLabel: "namespace")
     #expect(recording.looks.count == 60)
@@ -293,8 +362,12 @@ import TrafficRouting
     #expect(recording.looks[31].canary?.requests == 100)
     #expect(recording.looks.compactMap(\.canary).reduce(0) { $0 + $1.requests } == 3000)
     #expect(recording.looks[5].stableValues == ["conversion": 7])
+    #expect(recording.stableSet == "web-s1" && recording.canarySet == "web-abc")
+    #expect(recording.looks[5].pods == ["web-s1-aaaaa": ["memory": 1000, "restarts": 0]])
+    #expect(recording.looks[40].pods?["web-abc-bbbbb"] == ["memory": 1000, "restarts": 1])
+    #expect(recording.looks[5].stableCodes == nil)
     await #expect(throws: RecordingProblem.self) {
-      _ = try await Recorder(prometheus: client).record(
+      _ = try await Recorder(prometheus: client, plan: plan()).record(
         try plan(), stable: "web-none", canary: "web-abc", from: start, to: start + 600, namespaceLabel: nil)
     }
   }
@@ -322,7 +395,17 @@ private struct HistoryTransport: Transport {
         let common = "\"destination_workload_namespace\":\"shop\",\"pod\":\"\(pod)\",\"instance\":\"i\""
         series.append("{\"metric\":{\(common),\(labels)},\"values\":[\(values.joined(separator: ","))]}")
       }
-      if query.contains("orders_total") {
+      if query.contains("container_memory_working_set_bytes") {
+        for (name, value) in [
+          ("container_memory_working_set_bytes", 1000),
+          ("kube_pod_container_status_restarts_total", begins < 0 ? 0 : 1),
+        ] {
+          let values = times.filter { $0 - 1_000_000 >= begins }.map { "[\($0),\"\(value)\"]" }
+          guard !values.isEmpty else { continue }
+          let labels = "\"namespace\":\"shop\",\"pod\":\"\(pod)\",\"__name__\":\"\(name)\""
+          series.append("{\"metric\":{\(labels)},\"values\":[\(values.joined(separator: ","))]}")
+        }
+      } else if query.contains("orders_total") {
         series.append("{\"metric\":{},\"values\":[\(times.map { "[\($0),\"7\"]" }.joined(separator: ","))]}")
       } else if query.contains("_bucket") {
         add("\"le\":\"100\"", 0.5)

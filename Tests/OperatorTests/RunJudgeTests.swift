@@ -304,3 +304,39 @@ struct RunJudgeTests {
     #expect(mesh.judge.latest.share?.confirms(weight: 50) == true)
   }
 }
+
+@Suite("How the risk of a false abort is divided") struct RiskSharesTests {
+  @Test(
+    "all ways of judging a run together have no more than the plan's falseAbortRisk, and use it",
+    arguments: [
+      (false, false, false), (true, false, false), (false, true, false), (true, true, false), (true, true, true),
+    ]
+  )
+  func sum(bakes: Bool, pilots: Bool, guardsAbort: Bool) throws {
+    let slos = [
+      SLOSpec(name: "errors", errorRate: ErrorRateSpec(max: "1%")),
+      SLOSpec(name: "p99", latency: LatencySpec(quantile: "99", max: "500ms")),
+      SLOSpec(name: "tried", mode: .dryRun, errorRate: ErrorRateSpec(max: "5%")),
+    ]
+    let plan = try Plan(
+      namespace: "shop", name: "web",
+      spec: RolloutSpec(
+        workloadRef: WorkloadReference(name: "web"), serviceRefs: [ServiceReference(name: "web", port: .int(80))],
+        traffic: TrafficSpec(istio: IstioSpec()),
+        steps: pilots ? nil : [StepSpec(weight: 10, analyze: AnalyzeSpec(for: "2m"))],
+        autopilot: pilots ? AutopilotSpec(riskBudget: 400) : nil, bake: bakes ? BakeSpec(for: "10m") : nil,
+        analysis: AnalysisSpec(slos: slos, guards: guardsAbort ? .abort : .warn)))
+    let scope = MetricsScope(
+      namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc")
+    let judge = RunJudge(plan: plan, scope: scope, metrics: IstioMetrics())
+    let risks = judge.risks + (guardsAbort ? [GuardJudge.risk(of: plan)] : [])
+    // Two views of two checks, the same again for the bake, one of each objective without stable's bad pod.
+    #expect(risks.count == 4 + (bakes ? 4 : 0) + 2 + (pilots ? 1 : 0) + (guardsAbort ? 1 : 0))
+    #expect(risks.allSatisfy { $0 > 0 })
+    let sum = risks.reduce(0, +)
+    let whole = plan.analysis.falseAbortRisk.fraction
+    #expect(sum <= whole * (1 + 1e-9), "\(sum) of \(whole)")
+    // Guards have nothing to do with the bake's share, which is then not used up.
+    #expect(sum >= whole * (guardsAbort ? 0.9 : 1 - 1e-9), "\(sum) of \(whole)")
+  }
+}

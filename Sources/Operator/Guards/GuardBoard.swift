@@ -48,7 +48,7 @@ final class GuardBoard: Sendable {
         entry = known
       } else {
         entry = Entry(
-          run: run, isAborting: isAborting, guards: GuardJudge(scope: run.scope, risk: Self.risk(run.plan)),
+          run: run, isAborting: isAborting, guards: GuardJudge(scope: run.scope, risk: GuardJudge.risk(of: run.plan)),
           burn: BurnJudge(plan: run.plan, scope: run.scope, metrics: run.metrics), lookDue: uptime, usualDue: uptime,
           past: run.plan.analysis.guards == .disabled ? [] : run.past)
         entry.guards.recall(run.pastFindings, at: now)
@@ -62,11 +62,6 @@ final class GuardBoard: Sendable {
       }
       entries[rollout] = entry
     }
-  }
-
-  /// Guards that abort have a share of what the checks have together.
-  private static func risk(_ plan: Plan) -> Double {
-    plan.analysis.guards == .abort ? plan.analysis.guardRisk * RiskShares(plan).checks : plan.analysis.guardRisk
   }
 
   func forget(_ rollout: ObjectKey) {

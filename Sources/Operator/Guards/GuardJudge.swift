@@ -29,9 +29,11 @@ struct GuardJudge: Sendable {
   let scope: MetricsScope
   private let risk: Double
   var usual = UsualLevels()
+  /// Whether requests are divided by the traffic that it is told.
+  var watchesShare = true
 
   private var levels: [GuardKind: LevelWatch] = [
-    .memory: LevelWatch(tolerance: 1.5, floor: 16 * 1024 * 1024), .cpu: LevelWatch(tolerance: 1.5, floor: 0.02),
+    .memory: LevelWatch(tolerance: 1.5, floor: 16 * 1024 * 1024), .cpu: LevelWatch(tolerance: 1.25, floor: 0.02),
     .throttling: LevelWatch(tolerance: 1.5, floor: 0.1), .garbageCollection: LevelWatch(tolerance: 2, floor: 0.02),
   ]
   private var growth = GrowthWatch()
@@ -67,6 +69,12 @@ struct GuardJudge: Sendable {
     self.risk = risk
   }
 
+  /// Guards that abort have a share of what the checks have together.
+  static func risk(of plan: Plan) -> Double {
+    // A guard that aborts has one part of what the checks have; see `PlanAnalysis.riskPerCheck`.
+    plan.analysis.guards == .abort ? plan.analysis.guardRisk * RiskShares(plan).checks : plan.analysis.guardRisk
+  }
+
   /// Takes over what another process had found: a finding stands until a person accepts it.
   /// - Parameter findings: the messages, by the guards' names.
   mutating func recall(_ findings: [String: String], at now: Date) {
@@ -94,10 +102,10 @@ struct GuardJudge: Sendable {
     }
     if let increase {
       recordAnswers(increase.values, traffic)
-      block.add(requests: increase.values)
+      block.add(requests: increase.values.filter(\.key.isRequest))
     }
     if let containers = look.containers { block.add(containers, of: scope, at: now) }
-    if block.isComplete { closeBlock(at: now) }
+    if block.isComplete { closeBlock(at: now, isCompared: traffic.weight < .all) }
     discover(at: now)
   }
 
@@ -176,7 +184,7 @@ struct GuardJudge: Sendable {
     var flags: [Track: [String: Double]] = [:]
     var endpoints: [Track: [String: (all: Double, bad: Double)]] = [:]
     for (key, value) in increase {
-      requests[key.track, default: 0] += value
+      if key.isRequest { requests[key.track, default: 0] += value }
       if let code = key.labels[.code], !key.isError, !code.hasPrefix("2"), !code.hasPrefix("1"), code != "304" {
         codes[key.track, default: [:]][code, default: 0] += value
       }
@@ -187,7 +195,7 @@ struct GuardJudge: Sendable {
       }
     }
     guard let worse = requests[.canary], let base = requests[.stable], worse > 0, base > 0 else { return }
-    active.formUnion([.responseCodes, .connections, .requestShare])
+    active.formUnion([.responseCodes, .connections])
     mixes[.responseCodes]?.record(canary: Self.parts(codes, .canary, worse), stable: Self.parts(codes, .stable, base))
     mixes[.connections]?.record(canary: Self.parts(flags, .canary, worse), stable: Self.parts(flags, .stable, base))
     if !endpoints.isEmpty {
@@ -197,7 +205,10 @@ struct GuardJudge: Sendable {
       }
       mixes[.endpoints]?.record(canary: counts(.canary), stable: counts(.stable))
     }
-    shares.record(canary: worse, all: worse + base, traffic)
+    if watchesShare {
+      active.insert(.requestShare)
+      shares.record(canary: worse, all: worse + base, traffic)
+    }
   }
 
   /// Each kind as a part of all the requests of its track; a kind that only one track has is none on the other.
@@ -206,30 +217,35 @@ struct GuardJudge: Sendable {
     let own = kinds[track] ?? [:]
     return Dictionary(
       uniqueKeysWithValues: names.compactMap { name in
-        Counts(requests: all, bad: own[name] ?? 0).map { (name, $0) }
+        // Of one request several connections may fail.
+        Counts(requests: all, bad: min(all, own[name] ?? 0)).map { (name, $0) }
       })
   }
 
   // MARK: - Levels
 
-  private mutating func closeBlock(at now: Date) {
+  /// - Parameter isCompared: stable has requests too. Pods that idle are no measure of those that work, so that what
+  ///   follows the requests is not compared with them.
+  private mutating func closeBlock(at now: Date, isCompared: Bool) {
     let closed = block
     block = block.next
     let load = closed.load(podCounts())
-    if let cpu = closed.rates(ContainerMetrics.cpu) {
+    if isCompared, let cpu = closed.rates(ContainerMetrics.cpu) {
       // A canary pod that gets more requests than a stable one may use more; one that gets fewer is allowed no less.
       record(.cpu, canary: cpu.canary, stable: cpu.stable * max(1, load), usual: usual.cpu?.upper)
     }
     if let memory = closed.memory {
-      record(.memory, canary: memory.canary, stable: memory.stable, usual: usual.memory?.upper)
+      if isCompared {
+        record(.memory, canary: memory.canary, stable: memory.stable, usual: usual.memory?.upper)
+      }
       active.insert(.memoryGrowth)
       growth.record(
         canary: closed.troughs(.canary), stable: closed.troughs(.stable), at: now.timeIntervalSince1970)
     }
-    if let share = closed.ratio(ContainerMetrics.throttled, of: ContainerMetrics.periods) {
+    if isCompared, let share = closed.ratio(ContainerMetrics.throttled, of: ContainerMetrics.periods) {
       record(.throttling, canary: share.canary, stable: share.stable, usual: nil)
     }
-    for name in ContainerMetrics.collection {
+    for name in ContainerMetrics.collection where isCompared {
       guard let time = closed.rates(name) else { continue }
       record(.garbageCollection, canary: time.canary, stable: time.stable, usual: nil)
       break

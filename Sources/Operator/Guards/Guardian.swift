@@ -167,9 +167,11 @@ struct Guardian: ServiceLifecycle.Service {
     // With all labels there may be too many series; pods and codes alone are always few.
     for labels in [Set(AnswerLabel.allCases), [.code]] {
       guard let mesh = run.metrics as? any AnswerBreakdown else { break }
-      let query = mesh.answersQuery([run.scope], view: .callee, by: labels, reading: .increase(window))
+      // Where no proxy stands beside the callee, what the callers counted is all there is.
+      let view = run.metrics?.views.last ?? .callee
+      let query = mesh.answersQuery([run.scope], view: view, by: labels, reading: .increase(window))
       guard let series = await vector(query, at: past.upperBound) else { continue }
-      let answers = mesh.answers(series, of: run.scope, view: .callee)
+      let answers = mesh.answers(series, of: run.scope, view: view).filter(\.key.isRequest)
       found = DifferenceRanking.rank(DifferenceReading.breakdowns(answers, pods: run.pods))
       if !answers.isEmpty { break }
     }

@@ -16,6 +16,7 @@ import TrafficRouting
 struct Attribution: Sendable {
   private let limit: Double
   private let risk: Double
+  let unhiddenRisk: Double
   private var blame = PodBlame()
   private var service: BoundTest
   private var writtenAt: Date?
@@ -25,10 +26,13 @@ struct Attribution: Sendable {
   /// So many bad requests of one pod tell it from another: more of them need no benefit of the doubt.
   private static let mostSuspicious = 25.0
 
-  /// - Parameter risk: of the objective's check.
-  init(limit: Double, risk: Double) {
+  /// - Parameters:
+  ///   - risk: of the objective's check.
+  ///   - unhiddenRisk: that a good canary is failed without stable's bad pod in the comparison.
+  init(limit: Double, risk: Double, unhiddenRisk: Double) {
     self.limit = limit
     self.risk = risk
+    self.unhiddenRisk = unhiddenRisk
     service = BoundTest(limit: limit)
   }
 
@@ -72,7 +76,7 @@ struct Attribution: Sendable {
       guard let culprit = blame.stableCulprit(limit: limit, risk: Self.podRisk) else { break }
       note(culprit.sentence)
       // Without stable's bad pod the tracks can be told apart after all.
-      if blame.logEValue(without: culprit) >= log(100), judgement.evidence.canary.counts.rate ?? 0 > limit {
+      if blame.logEValue(without: culprit) >= -log(unhiddenRisk), judgement.evidence.canary.counts.rate ?? 0 > limit {
         judged.finding = .limitBroken
       }
     case .kept, .undecided:

@@ -18,8 +18,8 @@ struct HarmWatch: Sendable {
 
   private var views: [MetricsView: View] = [:]
   private var verifiedAt: Date?
-  /// The probability that the canary is ever said to fail more often than stable, and does not.
-  private let risk: Double
+  /// The probability that the canary is ever said to fail more often than stable, and does not; of all views together.
+  let risk: Double
 
   /// The rate of requests is a mean over so many looks.
   private static let memory = 6
@@ -36,7 +36,7 @@ struct HarmWatch: Sendable {
   ///   - risk: of all views together.
   init(views: [MetricsView], risk: Double) {
     sides = views
-    self.risk = risk / Double(max(1, views.count))
+    self.risk = risk
   }
 
   /// Adds what one view saw since its look before.
@@ -81,7 +81,7 @@ struct HarmWatch: Sendable {
     return Harm(
       harmed: known.map(\.ledger.harmed).max() ?? 0,
       excess: served.map { min(1, max(0, $0.ledger.excess(risk: Self.doubt).upper)) }.max() ?? 1,
-      rate: rates.max() ?? 0, isWorse: known.contains { $0.ledger.excess(risk: risk).lower > 0 },
+      rate: rates.max() ?? 0, isWorse: known.contains { $0.ledger.excess(risk: risk / Double(sides.count)).lower > 0 },
       isSuspect: known.contains { $0.ledger.excess(risk: Self.suspicion).lower > 0 }, at: at)
   }
 }

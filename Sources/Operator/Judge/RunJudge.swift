@@ -87,7 +87,9 @@ struct RunJudge: Sendable {
         Objective(
           name: slo.name, isDryRun: slo.mode == .dryRun, check: check,
           earlier: Self.earlier(of: slo, plan.analysis, shares, views: views.count),
-          attribution: Attribution(limit: check.limit, risk: plan.analysis.riskPerCheck * shares.checks))
+          attribution: Attribution(
+            limit: check.limit, risk: plan.analysis.riskPerCheck * shares.checks,
+            unhiddenRisk: plan.analysis.riskPerCheck * shares.unhidden))
       }
     }
     queries = QueryJudge(
@@ -142,6 +144,18 @@ struct RunJudge: Sendable {
         })
     case .query: return nil
     }
+  }
+
+  /// The probability of a false abort that each way of judging the run has, as its own tests were given it.
+  var risks: [Double] {
+    objectives.filter { !$0.isDryRun }.flatMap { objective in
+      let views =
+        switch objective.check {
+        case .errors(let check): check.views.map(\.settings.risk)
+        case .latency(let check): check.views.map(\.settings.risk)
+        }
+      return views + objective.earlier.map(\.risk) + [objective.attribution.unhiddenRisk]
+    } + (hasAutopilot ? [harm.risk] : [])
   }
 
   /// Takes one round of answers in.
@@ -574,16 +588,20 @@ extension Measured {
 }
 
 /// How the probability of a false abort is divided among the ways in which a run is judged: most of it has the checks.
+/// The shares are of the whole and add up to 1, so that all ways together have no more than the plan's `falseAbortRisk`.
 struct RiskShares {
   let bake: Double
   let autopilot: Double
+  /// For a canary that only a bad pod of stable's had hidden.
+  let unhidden: Double
 
   init(_ plan: Plan) {
     bake = plan.bake == nil ? 0 : 0.25
     autopilot = plan.autopilot == nil ? 0 : 0.25
+    unhidden = 0.01
   }
 
-  var checks: Double { 1 - bake - autopilot }
+  var checks: Double { 1 - bake - autopilot - unhidden }
 }
 
 extension LatencyHistogram {

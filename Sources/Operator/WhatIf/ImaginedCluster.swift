@@ -1,6 +1,7 @@
 import Foundation
 import RolloutAPI
 import RolloutEngine
+import TrafficRouting
 
 /// A cluster that does at once what the engine asks of it, with pods that take their time to start: enough for a plan to
 /// be tried without one.
@@ -43,6 +44,15 @@ struct ImaginedCluster: Sendable {
 
   /// When the next pods are available, if any are on their way.
   func nextChange(after now: Date) -> Date? { sets.values.map(\.readyAt).filter { $0 > now }.min() }
+
+  /// The available pods of each track.
+  func pods(_ now: Date) -> [Track: Int] {
+    var pods: [Track: Int] = [:]
+    for set in sets.values {
+      pods[set.hash == Self.stable.hash ? .stable : .canary, default: 0] += set.available(now)
+    }
+    return pods
+  }
 
   mutating func carryOut(_ effect: Effect, now: Date) {
     switch effect {

@@ -46,6 +46,8 @@ public struct TrafficModel: Codable, Sendable, Hashable {
   public var faultAfter: Double
   /// By the name of the SLO.
   public var values: [String: Value]
+  /// What the canary's pods do beside answering.
+  public var pods = PodModel()
 
   public init(
     rate: Double, stable: Behaviour, canary: Behaviour, spread: Double = 0.5, swing: Double = 0, clumps: Double = 1,
@@ -67,9 +69,13 @@ struct InventedTraffic: TrafficSource {
   let model: TrafficModel
   let boundaries: [Double]
   private var random: SeededRandom
+  private var pods: InventedPods
+  private(set) var canaryParts: [TrackLook] = []
+  private var canaryPods = 1
 
   init(_ model: TrafficModel, seed: UInt64) {
     self.model = model
+    pods = InventedPods(model.pods, faultAfter: model.faultAfter, seed: seed)
     random = SeededRandom(seed: seed)
     boundaries = [
       0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
@@ -84,13 +90,48 @@ struct InventedTraffic: TrafficSource {
   }
 
   mutating func look(from: Double, to: Double, share: Double) -> [Track: TrackLook] {
-    let day = sin(2 * .pi * (from + to) / 2 / 86_400)
-    let mean = model.rate * (1 + model.swing * day) * (to - from)
+    let mean = rate(from, to) * (to - from)
+    let share = from >= model.faultAfter ? share * (1 - model.pods.away) : share
     var look: [Track: TrackLook] = [:]
+    canaryParts = []
     for (track, part) in [(Track.stable, 1 - share), (.canary, share)] where part > 0 {
-      look[track] = draw(random.poisson(mean * part), behaviour(track, at: from))
+      let requests = random.poisson(mean * part)
+      guard track == .canary, let bad = model.pods.oneBad, from >= model.faultAfter, canaryPods > 1 else {
+        look[track] = draw(requests, behaviour(track, at: from))
+        continue
+      }
+      let behaviours = (0..<canaryPods).map { pod in
+        TrafficModel.Behaviour(errors: pod == 0 ? bad : model.canary.errors, latency: model.canary.latency)
+      }
+      canaryParts = behaviours.map { draw(random.poisson(Double(requests) / Double(canaryPods)), $0) }
+      look[track] = canaryParts.dropFirst().reduce(canaryParts[0], +)
     }
     return look
+  }
+
+  private func rate(_ from: Double, _ to: Double) -> Double {
+    model.rate * (1 + model.swing * sin(2 * .pi * (from + to) / 2 / 86_400))
+  }
+
+  mutating func signals(_ look: TrialLook) -> TrialSignals? {
+    canaryPods = look.pods[.canary] ?? 1
+    // Usual are as many requests as a pod gets when all of the service's stable ones share them.
+    let usual = model.rate / Double(max(1, look.pods[.stable] ?? 1))
+    var load: [Track: Double] = [:]
+    for (track, counts) in look.served {
+      let pods = Double(max(1, look.pods[track] ?? 1))
+      load[track] = Double(counts.requests) / pods / max(1e-3, look.to - look.from) / max(1e-9, usual)
+    }
+    pods.advance(from: look.from, to: look.to, count: look.pods, load: load)
+    let mood = pods.mood()
+    var answers: [Track: [String: Int]] = [:]
+    for (track, counts) in look.served.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+      let missing = pods.notFound(counts.requests - counts.failed, track, at: look.from, mood: mood)
+      answers[track] = [
+        "200": counts.requests - counts.failed - missing, "404": missing, "503": counts.failed,
+      ]
+    }
+    return TrialSignals(containers: pods.containers, pods: pods.facts(look.start), answers: answers)
   }
 
   private mutating func draw(_ requests: Int, _ behaviour: TrafficModel.Behaviour) -> TrackLook {

@@ -18,12 +18,21 @@ public struct Recording: Codable, Sendable, Hashable {
     /// What its counters counted in this look, likewise, and what it is counted per.
     public var stableEvents: [String: EventCount]?
     public var canaryEvents: [String: EventCount]?
+    /// What containers used, by pod and ``Signal``.
+    public var pods: [String: [String: Double]]?
+    /// Answers that are no success and no error, by their code.
+    public var stableCodes: [String: Int]?
+    public var canaryCodes: [String: Int]?
 
     public init(stable: TrackLook? = nil, canary: TrackLook? = nil) {
       self.stable = stable
       self.canary = canary
     }
   }
+
+  /// The ReplicaSets whose pods they are; absent in files of versions that did not record pods.
+  public var stableSet: String?
+  public var canarySet: String?
 
   public var format = Self.format
   /// When the first look began.
@@ -64,12 +73,14 @@ public struct Recording: Codable, Sendable, Hashable {
 
   /// What limits the trust in a trial with it, for people.
   public var cautions: [String] {
-    [("stable", \Look.stable), ("canary", \Look.canary)].compactMap { name, track in
+    let gaps: [String] = [("stable", \Look.stable), ("canary", \Look.canary)].compactMap { name, track in
       let without = looks.filter { $0[keyPath: track]?.requests ?? 0 == 0 }.count
       guard without > 0 else { return nil }
       return "the \(name) revision had no requests in \(without) of \(looks.count) looks; the nearest look with some "
         + "stands in for each"
     }
+    let hasPods = looks.contains { $0.pods?.isEmpty == false }
+    return gaps + (hasPods ? [] : ["nothing of containers is recorded, so that guards see answers alone"])
   }
 }
 
@@ -111,6 +122,7 @@ struct RecordedTraffic: TrafficSource {
   }
 
   var boundaries: [Double] { recording.boundaries }
+  var canaryParts: [TrackLook] { [] }
   var duration: Double? { Double(recording.looks.count) * recording.interval }
 
   /// Where there are no requests, the look before that has some; at the beginning, the first one that has.
@@ -153,6 +165,39 @@ struct RecordedTraffic: TrafficSource {
     }
     return TrackLook(
       requests: requests, failed: random.binomial(requests, Double(pattern.failed) / total), buckets: buckets)
+  }
+
+  /// The release as it was: how its requests were divided then, and what its pods used for them.
+  mutating func signals(_ look: TrialLook) -> TrialSignals? {
+    let recorded = recording.looks[index(look.from)]
+    let recordedPods = (recorded.pods ?? [:]).compactMap { name, values -> (Track, String, [String: Double])? in
+      // A set that is compared with itself stands for both tracks.
+      let tracks = [(Track.stable, recording.stableSet), (.canary, recording.canarySet)]
+      guard let track = tracks.first(where: { $0.1.map { name.hasPrefix("\($0.prefix(57))") } ?? false })?.0 else {
+        return nil
+      }
+      let set = track == .stable ? ImaginedCluster.stable.set : "imagined-\(ImaginedCluster.revision)"
+      return (track, "\(set)-\(name.suffix(5))", Signal.metrics(values))
+    }
+    var answers: [Track: [String: Int]] = [:]
+    for (track, counts, codes) in [
+      (Track.stable, recorded.stable, recorded.stableCodes), (.canary, recorded.canary, recorded.canaryCodes),
+    ] {
+      guard let counts else { continue }
+      let others = codes ?? [:]
+      answers[track] = others
+      answers[track]?["503"] = counts.failed
+      answers[track]?["200"] = max(0, counts.requests - counts.failed - others.values.reduce(0, +))
+    }
+    return TrialSignals(
+      containers: Dictionary(recordedPods.map { ($0.1, $0.2) }) { $1 },
+      pods: recordedPods.compactMap { track, name, values in
+        values[ContainerMetrics.restarts].map { restarts in
+          PodFacts(
+            name: name, track: track, startedAt: look.start, restarts: Int(restarts),
+            wasKilledForMemory: values[ContainerMetrics.terminated] ?? 0 > 0)
+        }
+      }, answers: answers, isDividedOtherwise: true)
   }
 
   mutating func value(_ slo: SLO, _ track: Track, at time: Double, share: Double) -> Measured<Double> {

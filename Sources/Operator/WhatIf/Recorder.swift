@@ -4,14 +4,23 @@ import Prometheus
 import RolloutAPI
 import TrafficRouting
 
-/// Reads the history of two revisions from a Prometheus, as the callees counted it.
+/// Reads the history of two revisions from a Prometheus, as the callees counted it by their pods' names. Where no proxy
+/// stands beside the callees (Istio's ambient mode, Envoy Gateway), as the callers counted it by the tracks of the run that
+/// there was.
 public struct Recorder: Sendable {
   private let prometheus: PrometheusClient
-  private let metrics: IstioMetrics
+  private let metrics: any MeshMetrics
+  private var view: MetricsView { metrics.views.last ?? .callee }
 
-  public init(prometheus: PrometheusClient) {
+  /// - Parameter mesh: whose numbers are read; those that the plan names where absent, and else Istio's.
+  public init(prometheus: PrometheusClient, plan: Plan, mesh: MetricsSource? = nil) throws {
     self.prometheus = prometheus
-    metrics = IstioMetrics()
+    var named: MetricsSource?
+    if case .gatewayAPI(let gateway) = plan.provider { named = gateway.metrics }
+    guard let metrics = GatewayProvider.metrics(of: mesh ?? named ?? .istio) else {
+      throw RecordingProblem(description: "metrics: None counts no requests, so that there is nothing to read")
+    }
+    self.metrics = metrics
   }
 
   /// Looks that a recording may have.
@@ -35,16 +44,21 @@ public struct Recorder: Sendable {
     var looks: [Date: Recording.Look] = [:]
     var histograms: [Date: [Track: [Double: Double]]] = [:]
     for (track, set) in [(Track.stable, stable), (.canary, canary)] {
-      let scope = MetricsScope(
-        namespace: plan.namespace, services: [], stableReplicaSet: set, canaryReplicaSet: "")
+      let scope =
+        view == .callee
+        ? MetricsScope(namespace: plan.namespace, services: [], stableReplicaSet: set, canaryReplicaSet: "")
+        : MetricsScope(
+          namespace: plan.namespace, services: plan.services, routes: [plan.name], stableReplicaSet: stable,
+          canaryReplicaSet: canary)
       for kind in [LookAnswers.Question.Kind.requests, .latency] {
-        let question = LookAnswers.Question(view: .callee, kind: kind)
+        let question = LookAnswers.Question(view: view, kind: kind)
         guard let query = question.text(metrics, [scope]) else { continue }
         var counters = CounterIncreases<MetricsKey>()
         for times in PastLooks.times(span, step: step) {
           let values = try await matrix(query, times, step)
           for time in times {
-            let readings = metrics.readings(values[PastLooks.milliseconds(time)] ?? [], of: scope, view: .callee)
+            let all = metrics.readings(values[PastLooks.milliseconds(time)] ?? [], of: scope, view: view)
+            let readings = view == .callee ? all : all.filter { $0.key.track == track }
             let known = Set(counters.keys.map(\.process))
             // Pods of the newer revision are seen from their beginning.
             guard !readings.isEmpty || track == .canary,
@@ -64,9 +78,65 @@ public struct Recorder: Sendable {
           }
         }
       }
+      try await addCodes(track, scope, span, step, to: &looks)
       try await addValues(plan, track, set, span, step, namespaceLabel, to: &looks)
     }
-    return try assemble(looks, histograms, span: span, step: step)
+    try await addPods(plan, [stable, canary], span, step, to: &looks)
+    var recording = try assemble(looks, histograms, span: span, step: step)
+    recording.stableSet = stable
+    recording.canarySet = canary
+    return recording
+  }
+
+  // MARK: - What guards see
+
+  /// Answers that are no success and no error, by code.
+  private func addCodes(
+    _ track: Track, _ scope: MetricsScope, _ span: TrafficSpan, _ step: Duration, to looks: inout [Date: Recording.Look]
+  ) async throws {
+    guard let mesh = metrics as? any AnswerBreakdown,
+      let query = mesh.answersQuery([scope], view: view, by: [.code], reading: .counters)
+    else { return }
+    var counters = CounterIncreases<AnswerKey>()
+    for times in PastLooks.times(span, step: step) {
+      let values = try await matrix(query, times, step)
+      for time in times {
+        let all = mesh.answers(values[PastLooks.milliseconds(time)] ?? [], of: scope, view: view)
+        let readings = view == .callee ? all : all.filter { $0.key.track == track }
+        let known = Set(counters.keys.map(\.process))
+        guard !readings.isEmpty,
+          let grown = counters.record(
+            readings, beginsAtZero: { track == .canary || known.contains($0.process) })
+        else { continue }
+        var codes: [String: Int] = [:]
+        for (key, count) in grown.values where key.isRequest && !key.isError {
+          guard let code = key.labels[.code], !code.hasPrefix("2") else { continue }
+          codes[code, default: 0] += Int(count.rounded())
+        }
+        guard !codes.isEmpty else { continue }
+        if track == .stable {
+          looks[time, default: Recording.Look()].stableCodes = codes
+        } else {
+          looks[time, default: Recording.Look()].canaryCodes = codes
+        }
+      }
+    }
+  }
+
+  private func addPods(
+    _ plan: Plan, _ sets: [String], _ span: TrafficSpan, _ step: Duration, to looks: inout [Date: Recording.Look]
+  ) async throws {
+    let scope = MetricsScope(
+      namespace: plan.namespace, services: [], stableReplicaSet: sets[0], canaryReplicaSet: sets[1])
+    guard let query = ContainerMetrics.query([scope]) else { return }
+    for times in PastLooks.times(span, step: step) {
+      let values = try await matrix(query, times, step)
+      for time in times {
+        let pods = ContainerMetrics.values(values[PastLooks.milliseconds(time)] ?? [], of: scope)
+        guard !pods.isEmpty else { continue }
+        looks[time, default: Recording.Look()].pods = pods.mapValues(Signal.values)
+      }
+    }
   }
 
   private func store(_ counts: TrackLook, _ track: Track, in look: inout Recording.Look) {

@@ -38,6 +38,9 @@ public struct Rehearsal: Sendable {
   private var cluster: ImaginedCluster
   private var counters: ImaginedCounters
   private var judge: RunJudge
+  private var guards: GuardJudge
+  /// What guards are given as counters.
+  private var answers: [AnswerKey: Double] = [:]
   private var rollout = RolloutState(stable: ImaginedCluster.stable)
   private var run: RunState
   private var now = Self.start
@@ -74,6 +77,7 @@ public struct Rehearsal: Sendable {
       plan: plan, replicas: settings.replicas, podStart: .seconds(settings.podStart), now: Self.start)
     counters = ImaginedCounters(plan: plan, boundaries: source.boundaries)
     judge = RunJudge(plan: plan, scope: counters.scope, metrics: counters.metrics)
+    guards = GuardJudge(scope: counters.scope, risk: GuardJudge.risk(of: plan))
     run = RunState(
       name: "imagined", revision: ImaginedCluster.revision, stable: ImaginedCluster.stable, demand: settings.replicas,
       since: Self.start)
@@ -119,6 +123,7 @@ public struct Rehearsal: Sendable {
     for _ in 0..<Self.maxTurns {
       var seen = cluster.observe(now)
       seen.measured = judge.latest
+      if plan.analysis.guards != .disabled { seen.measured?.guards = guards.reports() }
       seen.command = command
       let before = run
       let decision = engine.decide(rollout: rollout, run: run, runPlan: plan, seen: seen, now: now)
@@ -157,6 +162,11 @@ public struct Rehearsal: Sendable {
 
   private mutating func finish() {
     report.finish(run, at: elapsed, checks: judge.latest.checks)
+    report.blamed =
+      judge.latest.checks.lazy.compactMap { check in
+        check.message.firstMatch(of: /come from pod (\S+)/).map { String($0.1) }
+      }.first
+    report.guards = guards.reports().filter { $0.finding == .anomaly || $0.finding == .unusualService }.map(\.name)
   }
 
   // MARK: - Measuring
@@ -168,7 +178,10 @@ public struct Rehearsal: Sendable {
     let look = source.look(from: from, to: from + duration, share: share)
     for (track, counts) in look {
       counters.count(counts, track, .caller)
-      counters.count(counts, track, .callee)
+      let parts = track == .canary ? source.canaryParts : []
+      for (pod, part) in (parts.isEmpty ? [counts] : parts).enumerated() {
+        counters.count(part, track, .callee, pod: pod)
+      }
     }
     if let mirror = target.mirror, share < 1 {
       let copies = source.look(from: from, to: from + duration, share: mirror.fraction * (1 - share))
@@ -186,6 +199,7 @@ public struct Rehearsal: Sendable {
       for (track, counts) in look { served[track, default: 0] += Double(counts.requests) }
     }
     ask(target, share)
+    watch(from: from, to: from + duration, look, target)
     if isCounted {
       report.count(
         look, weight: target.weight.value, share: share, checks: judge.latest.checks, at: elapsed,
@@ -204,6 +218,25 @@ public struct Rehearsal: Sendable {
         counted[QueryQuestion(slo: slo.name, track: track, part: .per(0)), default: 0] += events.requests
       }
     }
+  }
+
+  /// Shows guards what there is beside the requests.
+  private mutating func watch(from: Double, to: Double, _ look: [Track: TrackLook], _ target: TrafficTarget) {
+    guard plan.analysis.guards != .disabled else { return }
+    let trial = TrialLook(from: from, to: to, pods: cluster.pods(now), served: look, start: Self.start)
+    guard let signals = source.signals(trial) else { return }
+    for (track, codes) in signals.answers {
+      for (code, count) in codes where count > 0 {
+        let key = AnswerKey(
+          track: track, process: "imagined", isError: code.hasPrefix("5"), labels: [.code: code])
+        answers[key, default: 0] += Double(count)
+      }
+    }
+    let isCounted = run.verifiedAt.map { $0 <= guards.lastLook ?? .distantPast } ?? false
+    guards.watchesShare = !signals.isDividedOtherwise
+    guards.record(
+      GuardLook(containers: signals.containers, answers: answers), pods: signals.pods, traffic: target, at: now,
+      isCounted: isCounted)
   }
 
   /// Asks the plan's own queries as often as the judge would have them asked.

@@ -76,6 +76,12 @@ public struct RehearsalReport: Codable, Sendable, Hashable {
   /// What limits the trust in it.
   public var cautions: [String] = []
 
+  /// The pod of the canary that explains its bad requests, where one does.
+  public internal(set) var blamed: String?
+
+  /// The names of guards that spoke.
+  public internal(set) var guards: [String] = []
+
   /// When the canary had all traffic and the plan's bake began, in seconds.
   public internal(set) var baked: Double?
 
@@ -84,7 +90,8 @@ public struct RehearsalReport: Codable, Sendable, Hashable {
   private var isOver = false
 
   private enum CodingKeys: String, CodingKey {
-    case outcome, reason, ended, watched, checks, steps, baked, findings, stable, canary, points, notes, cautions
+    case outcome, reason, ended, watched, checks, steps, baked, findings, stable, canary, points, notes, cautions,
+      guards, blamed
   }
 
   /// Of the requests that failed on the canary, those that would not have failed on stable, as its rate has it.
@@ -116,6 +123,8 @@ public struct RehearsalReport: Codable, Sendable, Hashable {
     notes = try container.decode([Note].self, forKey: .notes)
     cautions = try container.decode([String].self, forKey: .cautions)
     baked = try container.decodeIfPresent(Double.self, forKey: .baked)
+    guards = try container.decodeIfPresent([String].self, forKey: .guards) ?? []
+    blamed = try container.decodeIfPresent(String.self, forKey: .blamed)
     plan = nil
     latencyLimit = nil
   }
@@ -185,7 +194,7 @@ public struct RehearsalReport: Codable, Sendable, Hashable {
     case (.finished(.aborted(let cause)), _):
       outcome = .aborted
       reason = cause.message
-    case (_, .undecided(let text)), (_, .conflict(let text)):
+    case (_, .undecided(let text)), (_, .conflict(let text)), (_, .anomaly(let text)):
       outcome = .paused
       reason = text
     case (_, .plan), (_, .person):

@@ -29,6 +29,9 @@ protocol TrafficSource: Sendable {
   /// - Parameter share: the part of the requests that goes to the canary.
   mutating func look(from: Double, to: Double, share: Double) -> [Track: TrackLook]
 
+  /// The canary's requests of the look before, pod by pod, where its pods differ; empty where they are alike.
+  var canaryParts: [TrackLook] { get }
+
   /// What a query of the plan gave for a track.
   /// - Parameter share: the part of the requests that the track got, by which values are less that grow with them.
   mutating func value(_ slo: SLO, _ track: Track, at time: Double, share: Double) -> Measured<Double>
@@ -36,6 +39,32 @@ protocol TrafficSource: Sendable {
   /// What the counters of a query of the plan counted while a track answered requests; `nil` where nothing is known of it.
   mutating func events(_ slo: SLO, _ counted: SLO.Counted, _ track: Track, requests: Int, at time: Double)
     -> EventCount?
+
+  /// What guards see at the end of a look; `nil` where nothing is known.
+  mutating func signals(_ look: TrialLook) -> TrialSignals?
+}
+
+/// A look of a trial, as far as it concerns guards.
+struct TrialLook: Sendable {
+  /// In seconds since the beginning.
+  var from: Double
+  var to: Double
+  /// Pods of each track.
+  var pods: [Track: Int]
+  /// What was answered meanwhile.
+  var served: [Track: TrackLook]
+  /// When the trial's clock began.
+  var start: Date
+}
+
+/// What guards see in a trial.
+struct TrialSignals: Sendable {
+  var containers: [String: [String: Double]]
+  var pods: [PodFacts]
+  /// Of a look: answers by track and code.
+  var answers: [Track: [String: Int]]
+  /// The requests are not divided as the plan says.
+  var isDividedOtherwise = false
 }
 
 /// Which part of the requests reaches the canary.
@@ -53,8 +82,13 @@ struct ImaginedCounters: Sendable {
   /// In whose words the counters are invented, whichever mesh the plan routes by.
   let metrics = IstioMetrics()
   let boundaries: [Double]
-  /// By view and track, what has been counted.
-  private var counted: [LookAnswers.Question: [Track: TrackLook]] = [:]
+  /// By view, track and pod, what has been counted.
+  private var counted: [LookAnswers.Question: [Series: TrackLook]] = [:]
+
+  private struct Series: Hashable {
+    var track: Track
+    var pod: Int
+  }
 
   init(plan: Plan, boundaries: [Double]) {
     scope = MetricsScope(
@@ -63,11 +97,13 @@ struct ImaginedCounters: Sendable {
     self.boundaries = boundaries
   }
 
-  mutating func count(_ look: TrackLook, _ track: Track, _ view: MetricsView) {
+  /// - Parameter pod: the number of the pod that answered.
+  mutating func count(_ look: TrackLook, _ track: Track, _ view: MetricsView, pod: Int = 0) {
     for kind in [LookAnswers.Question.Kind.requests, .latency] {
       let question = LookAnswers.Question(view: view, kind: kind)
-      let before = counted[question]?[track]
-      counted[question, default: [:]][track] = before.map { $0 + look } ?? look
+      let series = Series(track: track, pod: pod)
+      let before = counted[question]?[series]
+      counted[question, default: [:]][series] = before.map { $0 + look } ?? look
     }
   }
 
@@ -75,7 +111,8 @@ struct ImaginedCounters: Sendable {
     var answers = LookAnswers()
     for question in LookAnswers.Question.all(metrics) {
       answers.answers[question] = .series(
-        (counted[question] ?? [:]).sorted { $0.key.rawValue < $1.key.rawValue }.flatMap { series($1, $0, question) })
+        (counted[question] ?? [:]).sorted { ($0.key.track.rawValue, $0.key.pod) < ($1.key.track.rawValue, $1.key.pod) }
+          .flatMap { series($0.value, $0.key.track, $0.key.pod, question) })
     }
     // Nobody imagines a caller without a proxy.
     answers.answers[.security] = .series([
@@ -88,7 +125,11 @@ struct ImaginedCounters: Sendable {
     return answers
   }
 
-  private func series(_ look: TrackLook, _ track: Track, _ question: LookAnswers.Question) -> [MetricSeries] {
+  static func pod(_ number: Int, of set: String) -> String { "\(set)-\(String(100_000 + number).suffix(5))" }
+
+  private func series(
+    _ look: TrackLook, _ track: Track, _ pod: Int, _ question: LookAnswers.Question
+  ) -> [MetricSeries] {
     var labels = ["instance": "imagined"]
     switch question.view {
     case .caller:
@@ -97,7 +138,7 @@ struct ImaginedCounters: Sendable {
         (track == .stable ? scope.stableServices : scope.canaryServices).first ?? ""
     case .callee:
       labels["destination_workload_namespace"] = scope.namespace
-      labels["pod"] = "\(track == .stable ? scope.stableReplicaSet : scope.canaryReplicaSet)-00000"
+      labels["pod"] = Self.pod(pod, of: track == .stable ? scope.stableReplicaSet : scope.canaryReplicaSet)
     }
     func series(_ name: String, _ value: String, _ count: Int) -> MetricSeries {
       MetricSeries(labels: labels.merging([name: value]) { $1 }, value: Double(count))

@@ -16,7 +16,8 @@ struct BacktestCommand: AsyncParsableCommand {
         sluice backtest rollout.yaml --prometheus-url http://localhost:9090 \\
           --stable-set checkout-6d4b8 --canary-set checkout-79c5f --from 3h --to 1h --export release.json
         sluice backtest rollout.yaml --recording release.json
-      Name the same ReplicaSet twice to see whether the plan would have let a release pass that changed nothing.
+      Name the same ReplicaSet twice to see whether the plan would have let a release pass that changed nothing. Guards see
+      the release as it was: what its pods used, and how its answers were made up.
       """)
 
   @OptionGroup var trial: TrialOptions
@@ -42,17 +43,32 @@ struct BacktestCommand: AsyncParsableCommand {
   @Option(help: "Also write what was read to this file.")
   var export: String?
 
+  @Option(
+    help:
+      "Whose numbers are read: Istio, IstioAmbient, Linkerd or EnvoyGateway; those that the plan names where absent.",
+    transform: Self.metrics)
+  var metrics: MetricsSource?
+
   @Option(help: "The label by which queries of the plan are kept to its namespace.")
   var queryNamespaceLabel = "namespace"
 
   @Option(name: [.short, .long], help: "The namespace, where the file names none.")
   var namespace: String?
 
+  static func metrics(_ text: String) throws -> MetricsSource {
+    let known = MetricsSource.allCases.filter { $0 != .none }
+    guard let found = known.first(where: { $0.rawValue == text }) else {
+      throw ValidationError(
+        "--metrics: found '\(text)', wanted one of \(known.map(\.rawValue).joined(separator: ", "))")
+    }
+    return found
+  }
+
   func validate() throws {
     if recording != nil {
       let others = [
         ("--prometheus-url", prometheusURL), ("--stable-set", stableSet), ("--canary-set", canarySet), ("--from", from),
-        ("--to", to), ("--export", export),
+        ("--to", to), ("--export", export), ("--metrics", metrics?.rawValue),
       ]
       if let (flag, _) = others.first(where: { $0.1 != nil }) {
         throw ValidationError("--recording goes without \(flag): the file says it all")
@@ -84,8 +100,8 @@ struct BacktestCommand: AsyncParsableCommand {
     let (stable, canary) = (count(recording, \.stable), count(recording, \.canary))
     let span = Times.span(Double(recording.looks.count) * recording.interval)
     let title = "recorded: \(span), \(stable) requests to the stable revision and \(canary) to the other one"
-    try Trial(plan: plan, options: trial, title: title, cautions: recording.cautions + [Trial.objectivesAlone]).perform
-    { seed, settings in
+    try Trial(plan: plan, options: trial, title: title, cautions: recording.cautions + [Trial.withoutPast]).perform {
+      seed, settings in
       Rehearsal(plan, recording: recording, seed: seed, settings: settings)
     }
   }
@@ -100,9 +116,10 @@ struct BacktestCommand: AsyncParsableCommand {
     guard let prometheusURL, let stableSet, let canarySet, let from else { throw CommandFailure("nothing to read") }
     let transport = try CurlTransport(
       TransportConfiguration(proxy: .environment(), userAgent: "sluice/\(Version.text)"))
-    let recorder = Recorder(prometheus: PrometheusClient(baseURL: prometheusURL, transport: transport))
     let result: Result<Recording, any Error>
     do {
+      let recorder = try Recorder(
+        prometheus: PrometheusClient(baseURL: prometheusURL, transport: transport), plan: plan, mesh: metrics)
       result = .success(
         try await recorder.record(
           plan, stable: stableSet, canary: canarySet, from: try FlagValue.time(from, now: now),

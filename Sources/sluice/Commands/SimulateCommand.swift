@@ -12,6 +12,10 @@ struct SimulateCommand: AsyncParsableCommand {
       behaves as stable does, so that a run which aborts is a false alarm.
         sluice simulate rollout.yaml --rate 200 --errors 0.1% --canary-errors 2%
         sluice simulate rollout.yaml --canary-latency 300ms --fault-after 10m --runs 100
+      What guards watch is invented too, as pods usually are: each a little different, busy while it starts, collecting
+      garbage, with a neighbour now and then. With --runs one sees how often they hold a good run, and catch a bad one:
+        sluice simulate rollout.yaml --runs 1000
+        sluice simulate rollout.yaml --canary-memory-growth 5 --runs 100
       """)
 
   @OptionGroup var trial: TrialOptions
@@ -46,6 +50,35 @@ struct SimulateCommand: AsyncParsableCommand {
   @Option(help: "How long the canary behaves as stable does before it fails.", transform: FlagValue.duration)
   var faultAfter = Duration.zero
 
+  @Option(help: "How often a container of the canary ends and is started again: times an hour, in each pod.")
+  var canaryRestarts = 0.0
+
+  @Option(help: "By how much the memory of a canary pod grows: MiB a minute. A pod has 256 MiB, and a limit of 512.")
+  var canaryMemoryGrowth = 0.0
+
+  @Option(help: "How many times stable's CPU the canary takes.", transform: FlagValue.positive)
+  var canaryCPU = 1.0
+
+  @Option(
+    name: .customLong("canary-gc"),
+    help: "The share of time that the canary spends in garbage collection; 1% is usual.",
+    transform: FlagValue.percent)
+  var canaryCollection: Percent?
+
+  @Option(
+    help: "The share of its requests that the canary answers with 404, which no error rate counts; 1% is usual.",
+    transform: FlagValue.percent)
+  var canaryNotFound: Percent?
+
+  @Option(
+    help: "The share of its requests that one pod of the canary fails, and no other.", transform: FlagValue.percent)
+  var canaryBadPod: Percent?
+
+  @Option(
+    help: "The share of its requests that stay away from the canary; with --fault-after, or no share is ever verified.",
+    transform: FlagValue.percent)
+  var canaryAway = Percent.zero
+
   @Option(
     name: .customLong("value"),
     help:
@@ -56,6 +89,10 @@ struct SimulateCommand: AsyncParsableCommand {
   func validate() throws {
     guard clumps >= 1, clumps <= 10_000 else {
       throw ValidationError("--clumps: found \(clumps), wanted a number from 1 to 10000")
+    }
+    for (flag, value) in [("--canary-restarts", canaryRestarts), ("--canary-memory-growth", canaryMemoryGrowth)]
+    where !(0...10_000).contains(value) {
+      throw ValidationError("\(flag): found \(value), wanted a number from 0 to 10000")
     }
     _ = try values.map(Self.value)
   }
@@ -82,6 +119,10 @@ struct SimulateCommand: AsyncParsableCommand {
       canary: .init(
         errors: (canaryErrors ?? errors).fraction, latency: canaryLatency.map { $0 / .milliseconds(1) } ?? milliseconds),
       spread: spread, swing: swing.fraction, clumps: clumps, faultAfter: faultAfter / .seconds(1))
+    model.pods = PodModel(
+      restarts: canaryRestarts, growth: canaryMemoryGrowth * 1024 * 1024 / 60, cpu: canaryCPU,
+      collection: canaryCollection?.fraction, notFound: canaryNotFound?.fraction,
+      oneBad: canaryBadPod?.fraction, away: canaryAway.fraction)
     for text in values {
       let (name, value) = try Self.value(text)
       model.values[name] = value
@@ -91,10 +132,23 @@ struct SimulateCommand: AsyncParsableCommand {
     let what =
       "\(Readable.number(rate)) requests/s; stable fails \(errors) in \(latency.text), the canary "
       + "\(canaryErrors ?? errors) in \((canaryLatency ?? latency).text)"
-      + (faultAfter > .zero ? " from \(faultAfter.text) on" : "")
+      + faults.map { ", \($0)" }.joined() + (faultAfter > .zero ? " from \(faultAfter.text) on" : "")
     try Trial(plan: plan, options: trial, title: "simulated: \(what)").perform { seed, settings in
       Rehearsal(plan, model: fixed, seed: seed, settings: settings)
     }
+  }
+
+  /// What the canary's pods do beside answering, for people.
+  private var faults: [String] {
+    var faults: [String] = []
+    if canaryRestarts > 0 { faults.append("restarts \(Readable.number(canaryRestarts)) times an hour in each pod") }
+    if canaryMemoryGrowth > 0 { faults.append("grows by \(Readable.number(canaryMemoryGrowth)) MiB a minute") }
+    if canaryCPU != 1 { faults.append("takes \(Readable.number(canaryCPU)) times the CPU") }
+    if let canaryCollection { faults.append("collects garbage for \(canaryCollection) of the time") }
+    if let canaryNotFound { faults.append("answers \(canaryNotFound) with 404") }
+    if let canaryBadPod { faults.append("has one pod that fails \(canaryBadPod)") }
+    if canaryAway > .zero { faults.append("loses \(canaryAway) of its requests") }
+    return faults
   }
 
   private func check(_ model: TrafficModel, _ plan: Plan) throws {

@@ -9,11 +9,10 @@ struct Trial {
   var options: TrialOptions
   var title: String
   /// What limits the trust in the result.
-  var cautions: [String] = [Self.objectivesAlone]
+  var cautions: [String] = [Self.withoutPast]
 
-  /// Neither invented requests nor a recording of two ReplicaSets' requests say what containers use or what the service
-  /// did at this hour, so that nothing is concluded of it.
-  static let objectivesAlone = "guards and burn rates are no part of this: it has requests of the two revisions alone"
+  /// Nothing is known here of what the service did at this hour, nor of its callers beside the route.
+  static let withoutPast = "burn rates and what is usual at this hour are no part of this: it knows this one run alone"
 
   /// - Parameter make: a trial for a seed.
   func perform(_ make: (UInt64, Rehearsal.Settings) -> Rehearsal) throws {
@@ -80,11 +79,16 @@ struct TrialSummary: Codable, Sendable, Equatable {
   var groups: [Group]
   /// Runs of an autopilot that harmed more requests than its budget.
   var overBudget: Int
+  /// How often each guard spoke, and each pod was named.
+  var guards: [String: Int]
+  var blamed: [String: Int]
 
   init(_ reports: [RehearsalReport], seed: UInt64, budget: Int? = nil) {
     runs = reports.count
     self.seed = seed
     overBudget = budget.map { budget in reports.filter { $0.harmed > Double(budget) }.count } ?? 0
+    guards = Dictionary(reports.flatMap(\.guards).map { ($0, 1) }, uniquingKeysWith: +)
+    blamed = Dictionary(reports.compactMap(\.blamed).map { ($0, 1) }, uniquingKeysWith: +)
     let outcomes: [RehearsalReport.Outcome] = [.promoted, .aborted, .paused, .unfinished]
     groups = outcomes.compactMap { outcome -> Group? in
       let own = reports.filter { $0.outcome == outcome }
@@ -117,6 +121,10 @@ struct TrialSummary: Codable, Sendable, Equatable {
       lines.append(
         "riskBudget \(budget) was kept in \(kept) of \(runs) runs, counted until each was promoted or aborted")
     }
+    let spoke = guards.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.key) in \($0.value)" }
+    if !spoke.isEmpty { lines.append("guards that spoke: \(spoke.joined(separator: ", ")) of \(runs) runs") }
+    let named = blamed.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(3).map { "\($0.key) in \($0.value)" }
+    if !named.isEmpty { lines.append("one bad pod was named: \(named.joined(separator: ", ")) of \(runs) runs") }
     for group in groups where group.outcome != .promoted {
       for (reason, count) in group.reasons.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }).prefix(5) {
         lines.append("\(group.outcome.rawValue) \(count)x: \(reason)")
@@ -129,6 +137,10 @@ struct TrialSummary: Codable, Sendable, Equatable {
 extension RehearsalReport {
   /// The reason up to its numbers, so that runs that ended alike are counted together.
   var shortReason: String {
+    // By a guard, whose sentence has numbers in it.
+    if !guards.isEmpty, reason.hasPrefix("guard") {
+      return "guards found \(guards.joined(separator: ", "))" + (steps.last.map { " in step \($0.step)" } ?? "")
+    }
     guard outcome == .aborted, let failed = findings.first(where: { $0.verdict == .fail && !$0.isDryRun }) else {
       return reason
     }

@@ -1,0 +1,114 @@
+"""How often guards hold a good run, and catch a bad one: `sluice simulate` on invented pods, many seeds for each kind."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+PLAN = pathlib.Path(__file__).resolve().parent / "guards.yaml"
+
+# Each bad twin is bad from the beginning of the canary on, but for requests that stay away: a share that is wrong at
+# first is never verified, so that no guard is needed.
+KINDS = {
+    "good": [],
+    "memory leak, 2 MiB a minute": ["--canary-memory-growth", "2"],
+    "memory leak, 10 MiB a minute": ["--canary-memory-growth", "10"],
+    "restarts, 4 an hour in each pod": ["--canary-restarts", "4"],
+    "restarts, 20 an hour in each pod": ["--canary-restarts", "20"],
+    "CPU +50 %": ["--canary-cpu", "1.5"],
+    "CPU +100 %": ["--canary-cpu", "2"],
+    "garbage collection, 8 % of the time": ["--canary-gc", "8%"],
+    "404 for 3 % instead of 1 %": ["--canary-not-found", "3%"],
+    "40 % of the requests stay away": ["--canary-away", "40%", "--fault-after", "4m"],
+    "one bad pod, 10 % of its requests fail": ["--canary-bad-pod", "10%"],
+    "bad revision, 2 % of all requests fail": ["--canary-errors", "2%"],
+}
+# The guards that are to speak of each kind.
+EXPECTED = {
+    "memory": {"memory-growth", "memory"}, "restarts": {"restarts"}, "CPU": {"cpu"},
+    "garbage": {"garbage-collection"}, "404": {"response-codes"}, "40 %": {"request-share"},
+}
+
+
+def part(binary, flags, seed, runs):
+    command = [
+        binary, "simulate", str(PLAN), "--rate", "200", "--replicas", "8", "--swing", "30%", "--seed", str(seed),
+        "--runs", str(runs), "--horizon", "3h", "--output", "json", *flags,
+    ]
+    if runs == 1:
+        raise ValueError("a summary needs two runs at least")
+    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return json.loads(out)
+
+
+def merged(parts):
+    """The summaries of several parts as one."""
+    total = {"runs": 0, "guards": {}, "blamed": {}, "outcomes": {}, "held": 0, "ended": []}
+    for one in parts:
+        total["runs"] += one["runs"]
+        for name in ("guards", "blamed"):
+            for key, count in one[name].items():
+                total[name][key] = total[name].get(key, 0) + count
+        for group in one["groups"]:
+            outcome = group["outcome"]
+            total["outcomes"][outcome] = total["outcomes"].get(outcome, 0) + group["runs"]
+            held = sum(count for reason, count in group["reasons"].items() if reason.startswith("guards found"))
+            total["held"] += held
+            if held:
+                total["ended"].append((group["runs"], group["ended"]["median"]))
+    return total
+
+
+def measure(binary, runs, seed, tell):
+    size = max(2, min(100, runs // 4))
+    starts = list(range(0, runs, size))
+    # What is left over is a part too, of two at least.
+    sizes = [max(2, min(size, runs - start)) for start in starts]
+    results = {}
+    with ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 2) - 1)) as pool:
+        for kind, flags in KINDS.items():
+            parts = list(pool.map(lambda job: part(binary, flags, seed + job[0], job[1]), zip(starts, sizes)))
+            results[kind] = merged(parts)
+            tell(f"{kind}: {summary(kind, results[kind])}")
+    return results
+
+
+def right(kind, result):
+    """How often a guard spoke that is meant for the kind; of a good run, none is."""
+    for word, names in EXPECTED.items():
+        if kind.startswith(word) or f" {word}" in kind:
+            return max(result["guards"].get(name, 0) for name in names)
+    return None
+
+
+def named(result):
+    """How often the pod that was made bad was named, and how often another."""
+    bad = sum(count for name, count in result["blamed"].items() if re.search(r"-00000$", name))
+    return bad, sum(result["blamed"].values()) - bad
+
+
+def summary(kind, result):
+    bad, other = named(result)
+    found = right(kind, result)
+    text = f"held by guards {result['held']} of {result['runs']}"
+    if found is not None:
+        text += f", by the right one {found}"
+    if kind.startswith(("one bad", "bad rev")):
+        text = f"the bad pod named {bad}, another {other}, aborted {result['outcomes'].get('Aborted', 0)} of {result['runs']}"
+    return text
+
+
+def targets(results):
+    """What a good run and each bad twin must come to: name, found, wanted, whether it holds."""
+    found = []
+    good = results["good"]
+    share = good["held"] / good["runs"]
+    found.append(("good runs held", f"{share:.2%}", "at most 1 %", share <= 0.01))
+    for kind, result in results.items():
+        hits = right(kind, result)
+        if hits is not None:
+            share = hits / result["runs"]
+            found.append((kind, f"{share:.1%} found", "at least 90 %", share >= 0.9))
+    return found
