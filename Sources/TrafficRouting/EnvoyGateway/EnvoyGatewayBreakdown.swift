@@ -8,7 +8,8 @@ extension EnvoyGatewayMetrics: AnswerBreakdown {
   public func answersQuery(
     _ scopes: [MetricsScope], view: MetricsView, by labels: Set<AnswerLabel>, reading: MetricsReading
   ) -> String? {
-    guard let requests = requestQuery(scopes, view: view, reading: reading), let clusters = self.labels(scopes, view) else {
+    guard let requests = requestQuery(scopes, view: view, reading: reading), let clusters = self.labels(scopes, view)
+    else {
       return nil
     }
     // The increases of several metrics cannot be told apart, since they have no names any more.
