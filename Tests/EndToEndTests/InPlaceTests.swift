@@ -100,7 +100,7 @@ extension EndToEnd {
     metadata: {name: shop, annotations: {team: shop}}
     spec:
       parentRefs: [{name: public}]
-      hostnames: [shop.example.com]
+      hostnames: [in-place.example.com]
       rules:
       - name: checkout
         matches: [{path: {type: PathPrefix, value: /checkout}}]
@@ -117,7 +117,7 @@ extension EndToEnd {
     var manifest = Manifest(steps: ["{weight: 20, pause: {}}", "{weight: 50, analyze: {for: 3s}}"])
     manifest.traffic = "{gatewayAPI: {route: {name: shop, rule: checkout}}}"
     manifest.callers = """
-      {sandbox.sluice.dev/gateway-requests-per-second: "200", sandbox.sluice.dev/gateway-host: shop.example.com,
+      {sandbox.sluice.dev/gateway-requests-per-second: "200", sandbox.sluice.dev/gateway-host: in-place.example.com,
         sandbox.sluice.dev/gateway-path: /checkout/1}
       """
     manifest.companions = [
@@ -178,7 +178,7 @@ extension EndToEnd {
   func delegated() async throws {
     var manifest = Manifest()
     manifest.callers = """
-      {sandbox.sluice.dev/gateway-requests-per-second: "300", sandbox.sluice.dev/gateway-host: shop.example.com,
+      {sandbox.sluice.dev/gateway-requests-per-second: "300", sandbox.sluice.dev/gateway-host: delegated.example.com,
         sandbox.sluice.dev/gateway-path: /checkout/1}
       """
     manifest.traffic = "{istio: {delegate: true, mesh: false, matches: [{path: {value: /checkout}}]}}"
@@ -188,7 +188,7 @@ extension EndToEnd {
       kind: VirtualService
       metadata: {name: root, annotations: {team: shop}}
       spec:
-        hosts: [shop.example.com]
+        hosts: [delegated.example.com]
         gateways: [public]
         http:
         - name: checkout
