@@ -179,8 +179,12 @@ struct ExecCredentialsTests {
       #!/bin/sh
       printf '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":{"token":"%s-%s"}}' "$1" "$A"
       """
-    try Data(script.utf8).write(to: helper)
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: helper.path)
+    // By a process of its own: what another test starts meanwhile would have our open file too, and nobody may run a file
+    // that somebody writes.
+    let writing = shell(
+      #"printf '%s' "$SCRIPT" >"$HELPER" && chmod 755 "$HELPER""#,
+      environment: ["SCRIPT": script, "HELPER": helper.path])
+    _ = try await ExecProcess.run(writing, timeout: .seconds(10))
     let text = KubeconfigTests.config(
       user: "exec: {command: ./helper, apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, "
         + "provideClusterInfo: true, args: [tok], env: [{name: A, value: b}]}")
