@@ -115,14 +115,17 @@ extension Shop {
   ) async throws {
     // The Deployment's own controller may be a moment behind.
     var last: [JSON] = []
-    for _ in 0..<20 {
-      last = try await health([try await get("rollouts.sluice.dev"), try await get("deployment")])
-      let statuses = last.map { ($0[path: ["kstatus", "status"]]?.string, $0[path: ["argo", "status"]]?.string) }
-      let wanted = [rollout, deployment]
-      if zip(statuses, wanted).allSatisfy({ $0.0.0 == $0.1.kstatus && $0.0.1 == $0.1.argo }) { return }
-      try await Task.sleep(for: .milliseconds(300))
+    do {
+      _ = try await poll("the health", within: .seconds(6), every: .milliseconds(300)) {
+        last = try await health([try await get("rollouts.sluice.dev"), try await get("deployment")])
+        let statuses = last.map { ($0[path: ["kstatus", "status"]]?.string, $0[path: ["argo", "status"]]?.string) }
+        let isSo = zip(statuses, [rollout, deployment]).allSatisfy { $0.0 == $1.kstatus && $0.1 == $1.argo }
+        return isSo ? true : nil
+      }
+    } catch is HarnessError {
+      Issue.record(
+        "\(when): wanted \(rollout) and \(deployment), found \(last.map(\.description))", sourceLocation: sourceLocation
+      )
     }
-    Issue.record(
-      "\(when): wanted \(rollout) and \(deployment), found \(last.map(\.description))", sourceLocation: sourceLocation)
   }
 }

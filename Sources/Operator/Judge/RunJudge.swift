@@ -16,7 +16,7 @@ struct RunJudge: Sendable {
   let metrics: (any MeshMetrics)?
   private var counters: [LookAnswers.Question: CounterIncreases<MetricsKey>] = [:]
   private var gaps: [LookAnswers.Question: ScrapeGaps<String>] = [:]
-  private var objectives: [Objective]
+  private var objectives: [JudgedObjective]
   private var share = ShareWindow()
   private var bypass = BypassWindow()
   private let asksSecurity: Bool
@@ -47,28 +47,6 @@ struct RunJudge: Sendable {
   /// When the first look that counts began, and the last one ended.
   private var watched: ClosedRange<Date>?
 
-  private struct Objective: Sendable {
-    var name: String
-    var isDryRun: Bool
-    var check: Check
-    /// Of each view, where the plan watches a canary that has all traffic.
-    var earlier: [EarlierStable] = []
-    var attribution: Attribution
-  }
-
-  /// The views in the order of ``MeshMetrics/views``.
-  private enum Check: Sendable {
-    case errors(ViewsCheck<ErrorRateCheck>)
-    case latency(ViewsCheck<LatencyCheck>)
-
-    var limit: Double {
-      switch self {
-      case .errors(let check): check.views.first?.limit ?? 1
-      case .latency(let check): check.views.first?.limit ?? 1
-      }
-    }
-  }
-
   init(plan: Plan, scope: MetricsScope, metrics: (any MeshMetrics)?) {
     self.scope = scope
     self.metrics = metrics
@@ -82,15 +60,8 @@ struct RunJudge: Sendable {
     warmUp = WarmUp(bound: metrics == nil ? 0 : plan.analysis.warmUp / .seconds(1))
     let views = metrics?.views ?? []
     harm = HarmWatch(views: views, risk: plan.analysis.falseAbortRisk.fraction * shares.autopilot)
-    objectives = plan.analysis.slos.compactMap { slo in
-      Self.check(of: slo, plan.analysis, shares, views: views.count).map { check in
-        Objective(
-          name: slo.name, isDryRun: slo.mode == .dryRun, check: check,
-          earlier: Self.earlier(of: slo, plan.analysis, shares, views: views.count),
-          attribution: Attribution(
-            limit: check.limit, risk: plan.analysis.riskPerCheck * shares.checks,
-            unhiddenRisk: plan.analysis.riskPerCheck * shares.unhidden))
-      }
+    objectives = plan.analysis.slos.compactMap {
+      JudgedObjective($0, plan.analysis, shares, views: views.count)
     }
     queries = QueryJudge(
       plan.analysis, countsRequests: metrics != nil, risk: plan.analysis.riskPerCheck * shares.checks)
@@ -100,62 +71,9 @@ struct RunJudge: Sendable {
       })
   }
 
-  private static func tolerance(_ comparison: SLO.Comparison?, limit: Double) -> Tolerance? {
-    comparison.map { Tolerance(ratio: $0.ratio.double, margin: $0.margin?.fraction ?? limit / 4) }
-  }
-
-  /// What judges the canary by stable's earlier rate, for each view; none where the objective does not compare.
-  private static func earlier(
-    of slo: SLO, _ analysis: PlanAnalysis, _ shares: RiskShares, views: Int, part: Double = 1
-  ) -> [EarlierStable] {
-    let tolerance: Tolerance? =
-      switch slo.objective {
-      case .errorRate(let max, let comparison): Self.tolerance(comparison, limit: max.fraction)
-      case .latency(let quantile, _, let comparison): Self.tolerance(comparison, limit: 1 - quantile.fraction)
-      case .query: nil
-      }
-    guard let tolerance, shares.bake > 0 else { return [] }
-    let risk = analysis.riskPerCheck * shares.bake * part / Double(max(1, views))
-    return (0..<views).map { _ in EarlierStable(tolerance: tolerance, risk: risk) }
-  }
-
-  /// - Parameter part: of its share of the risk.
-  private static func check(
-    of slo: SLO, _ analysis: PlanAnalysis, _ shares: RiskShares, views: Int, part: Double = 1
-  ) -> Check? {
-    func settings(limit: Double, _ comparison: SLO.Comparison?) -> CheckSettings {
-      CheckSettings(
-        name: slo.name, tolerance: tolerance(comparison, limit: limit),
-        risk: analysis.riskPerCheck * shares.checks * part,
-        minimumRequests: Double(analysis.minRequests))
-    }
-    switch slo.objective {
-    case .errorRate(let max, let comparison):
-      let settings = settings(limit: max.fraction, comparison)
-      return .errors(
-        ViewsCheck(count: views, settings: settings) {
-          ErrorRateCheck(limit: max.fraction, settings: $0)
-        })
-    case .latency(let quantile, let max, let comparison):
-      let settings = settings(limit: 1 - quantile.fraction, comparison)
-      return .latency(
-        ViewsCheck(count: views, settings: settings) {
-          LatencyCheck(quantile: quantile.fraction, max: max / .milliseconds(1), settings: $0)
-        })
-    case .query: return nil
-    }
-  }
-
   /// The probability of a false abort that each way of judging the run has, as its own tests were given it.
   var risks: [Double] {
-    objectives.filter { !$0.isDryRun }.flatMap { objective in
-      let views =
-        switch objective.check {
-        case .errors(let check): check.views.map(\.settings.risk)
-        case .latency(let check): check.views.map(\.settings.risk)
-        }
-      return views + objective.earlier.map(\.risk) + [objective.attribution.unhiddenRisk]
-    } + (hasAutopilot ? [harm.risk] : [])
+    objectives.filter { !$0.isDryRun }.flatMap(\.risks) + (hasAutopilot ? [harm.risk] : [])
   }
 
   /// Takes one round of answers in.
@@ -186,7 +104,7 @@ struct RunJudge: Sendable {
         view, increases[LookAnswers.Question(view: view, kind: .requests)], at: now, writtenAt: writtenAt,
         verifiedAt: verifiedAt)
     }
-    if asksSecurity, let answer = look.answers[.security] { security = report(answer) }
+    if asksSecurity, let answer = look.answers[.security] { security = SecurityReport(answer, of: scope, metrics) }
     volume.record(questionsAsked.first { $0.kind == .requests }.flatMap { increases[$0]?.value }, at: now)
     // What began before the traffic was verified is discarded, also where an answer in between failed. A canary that
     // nothing reaches is not judged: stable's numbers alone say nothing of it.
@@ -248,22 +166,6 @@ struct RunJudge: Sendable {
       volume: volume.volume, requests: harm.requests, harm: hasAutopilot ? harm.harm : nil)
   }
 
-  /// How the requests of late were secured.
-  private func report(_ answer: LookAnswers.Answer) -> SecurityReport {
-    switch answer {
-    case .failed(let text): return .unknown(text)
-    case .series(let series):
-      if series.contains(where: { !$0.value.isFinite }) { return .unknown("a value is no number") }
-      let found = metrics?.security(series, of: scope) ?? [:]
-      let tracks = found.values.filter { $0.mutual + $0.other > 0 }
-      guard !tracks.isEmpty else { return .unknown("no request was counted by how it was secured") }
-      return .counted(
-        SecurityShare(
-          mutual: tracks.reduce(0) { $0 + $1.mutual }, other: tracks.reduce(0) { $0 + $1.other },
-          callers: Set(tracks.flatMap(\.callers)).sorted()))
-    }
-  }
-
   // MARK: - Counting
 
   private var questionsAsked: [LookAnswers.Question] { LookAnswers.Question.all(metrics) }
@@ -303,15 +205,10 @@ struct RunJudge: Sendable {
     hasNewBoundaries = false
     latencyBeginnings += 1
     let part = pow(0.5, Double(latencyBeginnings))
+    let shares = RiskShares(plan)
     for index in objectives.indices {
-      guard case .latency = objectives[index].check,
-        let slo = plan.analysis.slos.first(where: { $0.name == objectives[index].name }),
-        let check = Self.check(
-          of: slo, plan.analysis, RiskShares(plan), views: metrics?.views.count ?? 0, part: part)
-      else { continue }
-      objectives[index].check = check
-      objectives[index].earlier = Self.earlier(
-        of: slo, plan.analysis, RiskShares(plan), views: metrics?.views.count ?? 0, part: part)
+      guard case .latency = objectives[index].check else { continue }
+      objectives[index].beginAnew(plan.analysis, shares, views: metrics?.views.count ?? 0, part: part)
     }
   }
 
@@ -319,6 +216,7 @@ struct RunJudge: Sendable {
   private mutating func warm(
     _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget, _ verifiedAt: Date
   ) {
+    let tracks = TrackReading(traffic: traffic, stableIsDown: stableIsDown)
     if verifiedAt != verified?.at {
       // More traffic comes with processes that were just started.
       if verified.map({ traffic.weight > $0.traffic.weight || !$0.traffic.reachesCanary }) ?? true { warmUp.begin() }
@@ -333,7 +231,7 @@ struct RunJudge: Sendable {
       guard increases[question(.requests)]?.value != nil, let began = answeredAt[question(.requests)] else {
         return nil
       }
-      return (view, began, increases[question(.latency)].flatMap { histogram($0, .canary, view, traffic).value })
+      return (view, began, increases[question(.latency)].flatMap { tracks.histogram($0, .canary, view).value })
     }
     guard let look = looks.max(by: { $0.canary?.total ?? -1 < $1.canary?.total ?? -1 }) else { return }
     func increase(_ kind: LookAnswers.Question.Kind) -> Measured<[MetricsKey: Double]> {
@@ -341,18 +239,19 @@ struct RunJudge: Sendable {
     }
     warmUp.record(
       age: look.began.timeIntervalSince(verifiedAt),
-      requests: counts(increase(.requests), .canary, look.view, traffic).value, canary: look.canary,
-      stable: histogram(increase(.latency), .stable, look.view, traffic).value)
+      requests: tracks.counts(increase(.requests), .canary, look.view).value, canary: look.canary,
+      stable: tracks.histogram(increase(.latency), .stable, look.view).value)
   }
 
   private mutating func feed(
     _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget,
     uneven: Set<LookAnswers.Question>
   ) {
+    let tracks = TrackReading(traffic: traffic, stableIsDown: stableIsDown)
     for index in objectives.indices {
       for (place, view) in (metrics?.views ?? []).enumerated() {
         func circumstances(_ question: LookAnswers.Question) -> Circumstances {
-          var found: Circumstances = isServed(.stable, view, traffic) ? [] : .alone
+          var found: Circumstances = tracks.isServed(.stable, view) ? [] : .alone
           if uneven.contains(question) { found.insert(.uneven) }
           return found
         }
@@ -360,7 +259,7 @@ struct RunJudge: Sendable {
         case .errors(var check):
           let question = LookAnswers.Question(view: view, kind: .requests)
           guard let found = increases[question] else { continue }
-          let (canary, stable) = (counts(found, .canary, view, traffic), counts(found, .stable, view, traffic))
+          let (canary, stable) = (tracks.counts(found, .canary, view), tracks.counts(found, .stable, view))
           check.record(
             place, canary: canary, stable: stable, parts: LookParts.counts(found.value ?? [:]),
             circumstances: circumstances(question))
@@ -370,7 +269,7 @@ struct RunJudge: Sendable {
         case .latency(var check):
           let question = LookAnswers.Question(view: view, kind: .latency)
           guard let found = increases[question] else { continue }
-          let (canary, stable) = (histogram(found, .canary, view, traffic), histogram(found, .stable, view, traffic))
+          let (canary, stable) = (tracks.histogram(found, .canary, view), tracks.histogram(found, .stable, view))
           check.record(
             place, canary: canary, stable: stable, parts: LookParts.histograms(found.value ?? [:]),
             circumstances: circumstances(question))
@@ -387,22 +286,23 @@ struct RunJudge: Sendable {
   private mutating func learn(
     _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget
   ) {
+    let tracks = TrackReading(traffic: traffic, stableIsDown: stableIsDown)
     for view in metrics?.views.prefix(1) ?? [] {
       guard let found = increases[LookAnswers.Question(view: view, kind: .latency)] else { continue }
-      warmUp.learn(stable: histogram(found, .stable, view, traffic).value)
+      warmUp.learn(stable: tracks.histogram(found, .stable, view).value)
     }
     for index in objectives.indices {
-      for (place, view) in (metrics?.views ?? []).enumerated() where isServed(.stable, view, traffic) {
+      for (place, view) in (metrics?.views ?? []).enumerated() where tracks.isServed(.stable, view) {
         switch objectives[index].check {
         case .errors(var check):
           guard let found = increases[LookAnswers.Question(view: view, kind: .requests)] else { continue }
           check.learn(
-            place, stable: counts(found, .stable, view, traffic), parts: LookParts.counts(found.value ?? [:]).stable)
+            place, stable: tracks.counts(found, .stable, view), parts: LookParts.counts(found.value ?? [:]).stable)
           objectives[index].check = .errors(check)
         case .latency(var check):
           guard let found = increases[LookAnswers.Question(view: view, kind: .latency)] else { continue }
           check.learn(
-            place, stable: histogram(found, .stable, view, traffic),
+            place, stable: tracks.histogram(found, .stable, view),
             parts: LookParts.histograms(found.value ?? [:]).stable)
           objectives[index].check = .latency(check)
         }
@@ -421,6 +321,7 @@ struct RunJudge: Sendable {
     _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget, _ writtenAt: Date?,
     _ places: [PodPlace]
   ) {
+    let tracks = TrackReading(traffic: traffic, stableIsDown: stableIsDown)
     for index in objectives.indices {
       var pods: [String: (track: Track, counts: Counts)] = [:]
       var whole: Counts?
@@ -428,88 +329,24 @@ struct RunJudge: Sendable {
         switch objectives[index].check {
         case .errors:
           guard let found = increases[LookAnswers.Question(view: view, kind: .requests)] else { continue }
-          if view == .callee { pods = byPod(found.value ?? [:]) { counts(.value($0), $1, view, traffic).value } }
-          whole = whole ?? sum(counts(found, .canary, view, traffic), counts(found, .stable, view, traffic))
+          if view == .callee { pods = tracks.byPod(found.value ?? [:]) { tracks.counts(.value($0), $1, view).value } }
+          whole = whole ?? tracks.sum(tracks.counts(found, .canary, view), tracks.counts(found, .stable, view))
         case .latency(let check):
           guard let found = increases[LookAnswers.Question(view: view, kind: .latency)] else { continue }
           func slow(_ found: Measured<[MetricsKey: Double]>, _ track: Track) -> Measured<Counts> {
-            histogram(found, track, view, traffic).map { $0.slower(thanAtLeast: check.views.first?.max ?? .infinity) }
+            tracks.histogram(found, track, view).map { $0.slower(thanAtLeast: check.views.first?.max ?? .infinity) }
           }
-          if view == .callee { pods = byPod(found.value ?? [:]) { slow(.value($0), $1).value } }
-          whole = whole ?? sum(slow(found, .canary), slow(found, .stable))
+          if view == .callee { pods = tracks.byPod(found.value ?? [:]) { slow(.value($0), $1).value } }
+          whole = whole ?? tracks.sum(slow(found, .canary), slow(found, .stable))
         }
       }
       objectives[index].attribution.record(pods: pods, service: whole, writtenAt: writtenAt, places: places)
     }
   }
 
-  private func sum(_ canary: Measured<Counts>, _ stable: Measured<Counts>) -> Counts? {
-    guard let canary = canary.value, let stable = stable.value else { return nil }
-    return canary + stable
-  }
-
-  private func byPod(
-    _ values: [MetricsKey: Double], _ counts: ([MetricsKey: Double], Track) -> Counts?
-  ) -> [String: (track: Track, counts: Counts)] {
-    var pods: [String: (track: Track, counts: Counts)] = [:]
-    for (pod, own) in Dictionary(grouping: values, by: { $0.key.pod }) where !pod.isEmpty {
-      guard let track = own.first?.key.track,
-        let counts = counts(Dictionary(uniqueKeysWithValues: own.map { ($0.key, $0.value) }), track)
-      else { continue }
-      pods[pod] = (track, counts)
-    }
-    return pods
-  }
-
-  /// Whether a track gets requests that this view counts; callers do not count copies.
-  private func isServed(_ track: Track, _ view: MetricsView, _ traffic: TrafficTarget) -> Bool {
-    switch track {
-    case .stable: traffic.weight < .all && !stableIsDown
-    case .canary: traffic.weight > .none || !traffic.routes.isEmpty || (view == .callee && traffic.mirror != nil)
-    }
-  }
-
-  private func counts(
-    _ found: Measured<[MetricsKey: Double]>, _ track: Track, _ view: MetricsView, _ traffic: TrafficTarget
-  ) -> Measured<Counts> {
-    guard isServed(track, view, traffic) else { return .value(.zero) }
-    switch found {
-    case .value(let values):
-      let own = values.filter { $0.key.track == track }
-      guard !own.isEmpty else { return .missing }
-      let bad = own.filter(\.key.isError).values.reduce(0, +)
-      return .counts(requests: .value(own.values.reduce(0, +)), bad: .value(bad))
-    default: return found.map { _ in nil }
-    }
-  }
-
-  private func histogram(
-    _ found: Measured<[MetricsKey: Double]>, _ track: Track, _ view: MetricsView, _ traffic: TrafficTarget
-  ) -> Measured<LatencyHistogram> {
-    guard isServed(track, view, traffic) else {
-      // With the boundaries of what was measured, or a sum with it would lose them.
-      let all = Set((found.value ?? [:]).keys.compactMap(\.boundary).filter(\.isFinite))
-      return .value(.empty(boundaries: Array(all)))
-    }
-    switch found {
-    case .value(let values):
-      var buckets: [Double: Double] = [:]
-      for (key, value) in values where key.track == track {
-        if let boundary = key.boundary { buckets[boundary, default: 0] += value }
-      }
-      guard !buckets.isEmpty else { return .missing }
-      do {
-        return .value(try LatencyHistogram(buckets: buckets))
-      } catch {
-        return .sourceFailed("\(error)")
-      }
-    default: return found.map { _ in nil }
-    }
-  }
-
   // MARK: - Reporting
 
-  private func report(_ objective: Objective) -> CheckReport {
+  private func report(_ objective: JudgedObjective) -> CheckReport {
     var found: (Int, Judgement)?
     let kind: LookAnswers.Question.Kind
     // A canary that is worse than stable was fails, whatever its limit says.
@@ -585,23 +422,6 @@ extension Measured {
   fileprivate var isAnswer: Bool {
     if case .sourceFailed = self { false } else { true }
   }
-}
-
-/// How the probability of a false abort is divided among the ways in which a run is judged: most of it has the checks.
-/// The shares are of the whole and add up to 1, so that all ways together have no more than the plan's `falseAbortRisk`.
-struct RiskShares {
-  let bake: Double
-  let autopilot: Double
-  /// For a canary that only a bad pod of stable's had hidden.
-  let unhidden: Double
-
-  init(_ plan: Plan) {
-    bake = plan.bake == nil ? 0 : 0.25
-    autopilot = plan.autopilot == nil ? 0 : 0.25
-    unhidden = 0.01
-  }
-
-  var checks: Double { 1 - bake - autopilot - unhidden }
 }
 
 extension LatencyHistogram {
