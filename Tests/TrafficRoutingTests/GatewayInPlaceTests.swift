@@ -5,7 +5,9 @@ import Testing
 @testable import TrafficRouting
 
 @Suite("A rule of a person's HTTPRoute, edited in place")
-struct GatewayInPlaceTests {
+struct GatewayInPlaceTests: InPlaceTests {
+  static let list = "rules"
+
   private static func backend(_ name: String, _ weight: Int = 1) -> JSON {
     ["group": "", "kind": "Service", "name": .string(name), "port": 80, "weight": JSON(weight)]
   }
@@ -47,9 +49,13 @@ struct GatewayInPlaceTests {
     return object
   }()
 
+  func provider(_ route: JSON, steps: JSON) throws -> GatewayInPlaceProvider {
+    try provider(route, steps: steps, metrics: "Istio")
+  }
+
   private func provider(
-    _ route: JSON = ["name": "shop", "rule": "checkout"], steps: JSON = [["weight": 10, "analyze": ["for": "1m"]]],
-    metrics: String = "Istio", routes: [JSON] = [Self.object], surroundings: [JSON] = []
+    _ route: JSON = namedRule, steps: JSON = oneStep, metrics: String = "Istio", routes: [JSON] = [Self.object],
+    surroundings: [JSON] = []
   ) throws -> GatewayInPlaceProvider {
     let plan = try gatewayPlan(["route": route, "metrics": .string(metrics)], steps: steps)
     return try GatewayInPlaceProvider(
@@ -57,29 +63,6 @@ struct GatewayInPlaceTests {
       setting: ProviderSetting(
         services: RoutedService.resolve(plan, live: [service("checkout")]), revision: "6f7c9",
         surroundings: surroundings, routes: routes))
-  }
-
-  /// The object after the writes for a routing; the same one where there are none.
-  private func written(
-    _ routing: Routing, over object: JSON = Self.object, by provider: GatewayInPlaceProvider? = nil,
-    place: RoutingPlace? = nil
-  ) throws -> JSON {
-    let provider = try provider ?? self.provider()
-    let writes = try provider.writes(for: routing, live: [object], owned: true, place: place)
-    #expect(writes.count <= 1)
-    return try writes.first.map { try #require(applied($0, to: object)) } ?? object
-  }
-
-  private func rules(_ object: JSON) -> [JSON] { object[path: ["spec", "rules"]]?.array ?? [] }
-
-  private func rule(_ name: String, of object: JSON) -> JSON? { rules(object).first { $0["name"]?.string == name } }
-
-  private func changed(_ object: JSON, _ change: (inout [JSON]) -> Void) -> JSON {
-    var object = object
-    var rules = rules(object)
-    change(&rules)
-    object[path: ["spec", "rules"]] = .array(rules)
-    return object
   }
 
   @Test("only the backends of the named rule change, each with what the person's says besides")
@@ -100,10 +83,10 @@ struct GatewayInPlaceTests {
     arguments: [true, false])
   func roundTrip(isNamed: Bool) throws {
     let object = isNamed ? Self.object : Self.nameless
-    let provider = try provider(isNamed ? ["name": "shop", "rule": "checkout"] : ["name": "shop"], routes: [object])
+    let provider = try provider(isNamed ? namedRule : ["name": "shop"], routes: [object])
     #expect(provider.observe([object]) == .routing(.released))
-    for first in try IstioInPlaceTests.targets() {
-      for second in try IstioInPlaceTests.targets() {
+    for first in try Self.targets() {
+      for second in try Self.targets() {
         let once = try written(.split(first), over: object, by: provider)
         let twice = try written(.split(second), over: once, by: provider)
         #expect(provider.observe([twice], owned: true) == .routing(.split(second)))
@@ -119,7 +102,7 @@ struct GatewayInPlaceTests {
 
   @Test("no target has a lone backend or one without a weight, and weights sum to 100")
   func splits() throws {
-    for target in try IstioInPlaceTests.targets() {
+    for target in try Self.targets() {
       let own = try rules(written(.split(target))).filter { $0["backendRefs"]?.array?.count == 2 }
       #expect(own.count == 1 + (target.routes.isEmpty ? 0 : 1) + (target.sticky == nil ? 0 : 1))
       for rule in own {
@@ -258,22 +241,7 @@ struct GatewayInPlaceTests {
 
   @Test("where the person's rule is gone, those that were put before it go as well")
   func ruleGone() throws {
-    let beta = HTTPMatch(headers: [NameValueMatch(name: "x-beta", value: "1")])
-    let object = changed(try written(.split(TrafficTarget(weight: .none, routes: [beta])))) { rules in
-      rules.removeAll { $0["name"] == "checkout" }
-    }
-    let provider = try provider()
-    guard case .changed(.split(.stableOnly), _, _) = provider.observe([object], owned: true) else {
-      Issue.record("a rule to the canary is left")
-      return
-    }
-    let after = try written(.split(.stableOnly), over: object)
-    #expect(rules(after).compactMap { $0["name"]?.string } == ["cart", "rest"])
-    guard case .unusable(let text) = provider.observe([after], owned: true) else {
-      Issue.record("nothing is left to edit")
-      return
-    }
-    #expect(text == "HTTPRoute shop/shop has no rule named checkout; it has cart, rest")
+    try expectRuleGone(saying: "HTTPRoute shop/shop has no rule named checkout; it has cart, rest")
   }
 
   @Test("for Envoy Gateway both tracks have a filter, unless the person's backend has one")
@@ -299,81 +267,54 @@ struct GatewayInPlaceTests {
     #expect(text.contains("cannot be told from rule cart") && text.contains("metrics: None"))
   }
 
-  struct Bad: Sendable, CustomTestStringConvertible {
-    var testDescription: String
-    var change: String
-    var says: String
-    var steps: JSON?
-
-    init(_ description: String, _ change: String, _ says: String, steps: JSON? = nil) {
-      testDescription = description
-      self.change = change
-      self.says = says
-      self.steps = steps
-    }
-  }
-
-  static let bad: [Bad] = [
-    Bad(
+  static let bad: [BadRule] = [
+    BadRule(
       "another Service", #"{"backendRefs":[{"name":"web","port":80}]}"#,
       "sends to web; wanted the Service checkout, which serviceRefs names, alone"),
-    Bad(
+    BadRule(
       "two backends", #"{"backendRefs":[{"name":"checkout","port":80},{"name":"web","port":80}]}"#,
       "sends to checkout, web; wanted"),
-    Bad(
+    BadRule(
       "a Service of another namespace", #"{"backendRefs":[{"name":"checkout","namespace":"web","port":80}]}"#,
       "sends to web/checkout; wanted"),
-    Bad(
+    BadRule(
       "another kind", #"{"backendRefs":[{"group":"x.io","kind":"Bucket","name":"checkout"}]}"#,
       "sends to Bucket checkout; wanted"),
-    Bad("no backend", #"{"backendRefs":null}"#, "sends to nothing; wanted"),
-    Bad("another port", #"{"backendRefs":[{"name":"checkout","port":81}]}"#, "sends to port 81; wanted 80"),
-    Bad("no port", #"{"backendRefs":[{"name":"checkout"}]}"#, "names no port in its backendRef; wanted 80"),
-    Bad("no weight at all", #"{"backendRefs":[{"name":"checkout","port":80,"weight":0}]}"#, "the weight 0"),
-    Bad(
+    BadRule("no backend", #"{"backendRefs":null}"#, "sends to nothing; wanted"),
+    BadRule("another port", #"{"backendRefs":[{"name":"checkout","port":81}]}"#, "sends to port 81; wanted 80"),
+    BadRule("no port", #"{"backendRefs":[{"name":"checkout"}]}"#, "names no port in its backendRef; wanted 80"),
+    BadRule("no weight at all", #"{"backendRefs":[{"name":"checkout","port":80,"weight":0}]}"#, "the weight 0"),
+    BadRule(
       "a redirect", #"{"filters":[{"type":"RequestRedirect","requestRedirect":{}}],"backendRefs":null}"#,
       "answers by itself (RequestRedirect)"),
-    Bad("stickiness of its own", #"{"sessionPersistence":{"type":"Cookie"}}"#, "has sessionPersistence"),
-    Bad(
+    BadRule("stickiness of its own", #"{"sessionPersistence":{"type":"Cookie"}}"#, "has sessionPersistence"),
+    BadRule(
       "a rule that hides it", #"{"matches":[{"path":{"type":"PathPrefix","value":"/cart/"}}]}"#,
       "gets no request: rule cart"),
-    Bad(
+    BadRule(
       "a mirror of its own", #"{"filters":[{"type":"RequestMirror","requestMirror":{"backendRef":{"name":"web"}}}]}"#,
       "spec.steps[0]: mirror: rule checkout of HTTPRoute shop/shop has a RequestMirror",
       steps: [["weight": 1, "mirror": 20]]
     ),
-    Bad(
+    BadRule(
       "a regular expression of the path", #"{"matches":[{"path":{"type":"RegularExpression","value":"/a.*"}}]}"#,
       "spec.steps[0]: route.matches: rule checkout of HTTPRoute shop/shop matches on path",
       steps: [["route": ["matches": [["path": ["value": "/a"]]]]]]),
-    Bad(
+    BadRule(
       "no request in common", #"{}"#, "takes no request that these match",
       steps: [["route": ["matches": [["path": ["value": "/b"]]]]]]),
-    Bad(
+    BadRule(
       "a cookie", #"{"matches":[{"headers":[{"type":"Exact","name":"cookie","value":"a"}]}]}"#,
       "spec.steps[0]: sticky: rule checkout", steps: [["weight": 1, "sticky": ["cookie": ["name": "c"]]]]),
-    Bad(
+    BadRule(
       "a cookie that it sets",
       #"{"backendRefs":[{"name":"checkout","port":80,"filters":[{"type":"ResponseHeaderModifier","responseHeaderModifier":{"set":[{"name":"set-cookie","value":"a"}]}}]}]}"#,
       "sets a Set-Cookie header already", steps: [["weight": 1, "sticky": ["cookie": ["name": "c"]]]]),
   ]
 
   @Test("a rule that cannot be edited is refused beforehand, with object, rule and what would be right", arguments: bad)
-  func refused(which: Bad) throws {
-    let object = changed(Self.object) { rules in
-      for (member, value) in (try? JSON(parsing: which.change))?.object ?? [:] {
-        rules[1][member] = value.isNull ? nil : value
-      }
-    }
-    let provider = try provider(steps: which.steps ?? [["weight": 10, "analyze": ["for": "1m"]]])
-    guard case .unusable(let text) = provider.observe([object]) else {
-      Issue.record("it should be refused: \(provider.observe([object]))")
-      return
-    }
-    #expect(text.contains(which.says) && text.contains("rule checkout of HTTPRoute shop/shop"), "\(text)")
-    #expect(throws: RoutingRefusal.self) {
-      try provider.writes(for: .split(.stableOnly), live: [object], owned: true, place: nil)
-    }
+  func refused(which: BadRule) throws {
+    try expectRefused(which, as: "rule checkout of HTTPRoute shop/shop")
   }
 
   @Test("a step's rule that would take what another rule has now is refused: more conditions come first")
@@ -411,10 +352,9 @@ struct GatewayInPlaceTests {
         nil
       }
     }
-    let named: JSON = ["name": "shop", "rule": "checkout"]
     #expect(
-      try text(named, []) == "HTTPRoute shop/shop, which traffic.gatewayAPI.route names, is not there")
-    #expect(try provider(named, routes: []).obstacles == [], "what is not there says nothing of its parents")
+      try text(namedRule, []) == "HTTPRoute shop/shop, which traffic.gatewayAPI.route names, is not there")
+    #expect(try provider(namedRule, routes: []).obstacles == [], "what is not there says nothing of its parents")
     #expect(try text(["name": "shop"], [Self.nameless]) == nil, "the only one that sends to the Service needs no name")
     let without = changed(Self.nameless) { $0.remove(at: 1) }
     #expect(
@@ -432,7 +372,7 @@ struct GatewayInPlaceTests {
           + "matches of these in one") == true)
     var owned = Self.object
     owned[path: ["metadata", "labels", "sluice.dev/rollout"]] = "other"
-    #expect(try text(named, [owned])?.contains("Rollout shop/other's own") == true)
+    #expect(try text(namedRule, [owned])?.contains("Rollout shop/other's own") == true)
   }
 
   @Test("its Gateways are those of the object: their metrics, what they support, and whether they have taken it")
@@ -471,17 +411,13 @@ struct GatewayInPlaceTests {
 
   @Test("an older route of the same parent, host and match gets the requests, and is named")
   func hidden() throws {
-    var own = Self.object
-    own[path: ["metadata", "creationTimestamp"]] = "2026-01-02T00:00:00Z"
-    var older = changed(own) { $0 = [$0[1]] }
-    older[path: ["metadata", "name"]] = "old"
-    older[path: ["metadata", "creationTimestamp"]] = "2026-01-01T00:00:00Z"
+    let own = Self.object.created(2)
+    var other = changed(Self.object) { $0 = [$0[1]] }
+    other[path: ["metadata", "name"]] = "old"
     let provider = try provider()
-    #expect(provider.conflicts(existing: [own, older]).map(\.object.name) == ["old"])
-    older[path: ["metadata", "creationTimestamp"]] = "2026-01-03T00:00:00Z"
-    #expect(provider.conflicts(existing: [own, older]).isEmpty)
-    older[path: ["metadata", "creationTimestamp"]] = "2026-01-01T00:00:00Z"
-    older[path: ["spec", "hostnames"]] = ["other.example.com"]
-    #expect(provider.conflicts(existing: [own, older]).isEmpty, "another host")
+    #expect(provider.conflicts(existing: [own, other.created(1)]).map(\.object.name) == ["old"])
+    #expect(provider.conflicts(existing: [own, other.created(3)]).isEmpty)
+    other[path: ["spec", "hostnames"]] = ["other.example.com"]
+    #expect(provider.conflicts(existing: [own, other.created(1)]).isEmpty, "another host")
   }
 }

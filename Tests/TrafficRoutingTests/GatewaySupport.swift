@@ -3,27 +3,20 @@ import RolloutAPI
 
 @testable import TrafficRouting
 
-/// A plan of the Rollout `checkout` in the namespace `shop` that routes by the Gateway API.
+/// The plan of the Rollout `checkout`, routed by the Gateway API.
 func gatewayPlan(
   _ gateway: JSON, policy: JSON = .emptyObject, services: JSON = [["name": "checkout", "port": "http"]],
-  steps: JSON = [["weight": 10, "analyze": ["for": "1m"]]]
+  steps: JSON = oneStep
 ) throws -> Plan {
   var traffic = policy
   traffic["gatewayAPI"] = gateway
-  let rollout: JSON = [
-    "apiVersion": "sluice.dev/v1alpha1", "kind": "Rollout", "metadata": ["name": "checkout", "namespace": "shop"],
-    "spec": [
-      "workloadRef": ["name": "checkout"], "serviceRefs": services, "traffic": traffic, "steps": steps,
-      "analysis": ["slos": [["name": "errors", "errorRate": ["max": "1%"]]]],
-    ],
-  ]
-  return try Plan(rollout.decode(Rollout.self))
+  return try plan(traffic: traffic, services: services, steps: steps)
 }
 
 func gatewayProvider(
   _ gateway: JSON = ["metrics": "Istio"], policy: JSON = .emptyObject,
   services: JSON = [["name": "checkout", "port": "http"]], live: [JSON] = [service("checkout")],
-  steps: JSON = [["weight": 10, "analyze": ["for": "1m"]]], namespaces: Set<String> = [], surroundings: [JSON] = []
+  steps: JSON = oneStep, namespaces: Set<String> = [], surroundings: [JSON] = []
 ) throws -> GatewayProvider {
   let plan = try gatewayPlan(gateway, policy: policy, services: services, steps: steps)
   return try GatewayProvider(

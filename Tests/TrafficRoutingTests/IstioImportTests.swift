@@ -225,7 +225,7 @@ struct IstioDelegateTests {
     #expect(provider.conflicts(existing: [try virtualService(Self.root)]).isEmpty)
   }
 
-  private func provider(istio: JSON, steps: JSON? = nil) throws -> IstioProvider {
+  private func provider(istio: JSON, steps: JSON = oneStep) throws -> IstioProvider {
     try TrafficRoutingTests.provider(istio: istio, steps: steps)
   }
 

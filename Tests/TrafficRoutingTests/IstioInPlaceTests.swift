@@ -5,7 +5,9 @@ import Testing
 @testable import TrafficRouting
 
 @Suite("A rule of a person's VirtualService, edited in place")
-struct IstioInPlaceTests {
+struct IstioInPlaceTests: InPlaceTests {
+  static let list = "http"
+
   /// The rule `checkout` among others of a team's.
   static let object: JSON = [
     "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
@@ -26,48 +28,10 @@ struct IstioInPlaceTests {
     ],
   ]
 
-  func provider(
-    _ route: JSON = ["name": "shop", "rule": "checkout"], steps: JSON? = nil, services: JSON? = nil,
-    live: [JSON] = [service("checkout")]
-  ) throws -> IstioInPlaceProvider {
-    var spec: JSON = [
-      "workloadRef": ["name": "checkout"], "serviceRefs": services ?? [["name": "checkout", "port": "http"]],
-      "traffic": ["istio": ["route": route]], "steps": steps ?? [["weight": 10, "analyze": ["for": "1m"]]],
-    ]
-    spec["analysis"] = ["slos": [["name": "errors", "errorRate": ["max": "1%"]]]]
-    let rollout: JSON = [
-      "apiVersion": "sluice.dev/v1alpha1", "kind": "Rollout", "metadata": ["name": "checkout", "namespace": "shop"],
-      "spec": spec,
-    ]
-    let plan = try Plan(rollout.decode(Rollout.self))
+  func provider(_ route: JSON = namedRule, steps: JSON = oneStep) throws -> IstioInPlaceProvider {
+    let plan = try plan(istio: ["route": route], steps: steps)
     return try IstioInPlaceProvider(
-      plan: plan, services: RoutedService.resolve(plan, live: live), revision: "6f7c9")
-  }
-
-  /// The object after the writes for a routing; the same one where there are none.
-  func written(
-    _ routing: Routing, over object: JSON = Self.object, by provider: IstioInPlaceProvider? = nil,
-    place: RoutingPlace? = nil
-  ) throws -> JSON {
-    let provider = try provider ?? self.provider()
-    let writes = try provider.writes(for: routing, live: [object], owned: true, place: place)
-    #expect(writes.count <= 1)
-    return try writes.first.map { try #require(applied($0, to: object)) } ?? object
-  }
-
-  func rule(_ name: String, of object: JSON) -> JSON? {
-    object[path: ["spec", "http"]]?.array?.first { $0["name"]?.string == name }
-  }
-
-  static func targets() throws -> [TrafficTarget] {
-    let beta = HTTPMatch(headers: [NameValueMatch(name: "X-Beta", value: "1")])
-    return [
-      .stableOnly, .allToCanary, TrafficTarget(weight: try weight(7)),
-      TrafficTarget(weight: try weight(1), mirror: Percent(20)), TrafficTarget(weight: .none, routes: [beta]),
-      TrafficTarget(weight: try weight(5), sticky: Sticky(cookie: "c", maxAge: .seconds(90))),
-      TrafficTarget(
-        weight: try weight(1), mirror: Percent(20), routes: [beta], sticky: Sticky(cookie: "c", maxAge: .seconds(90))),
-    ]
+      plan: plan, services: RoutedService.resolve(plan, live: [service("checkout")]), revision: "6f7c9")
   }
 
   @Test("only the destinations of the named rule change, each with what the person's says besides")
@@ -110,8 +74,9 @@ struct IstioInPlaceTests {
   @Test("no target has a lone destination or one without a weight, and weights sum to 100")
   func splits() throws {
     for target in try Self.targets() {
-      let http = try written(.split(target))[path: ["spec", "http"]]?.array ?? []
-      let own = http.filter { $0["route"]?.array?.contains { $0["weight"] != nil } ?? false }
+      let own = try rules(written(.split(target))).filter {
+        $0["route"]?.array?.contains { $0["weight"] != nil } ?? false
+      }
       #expect(own.count == 1 + (target.routes.isEmpty ? 0 : 1) + (target.sticky == nil ? 0 : 1))
       for rule in own {
         let weights = (rule["route"]?.array ?? []).map { $0["weight"]?.int }
@@ -128,11 +93,9 @@ struct IstioInPlaceTests {
         HTTPMatch(path: PathMatch(value: "/checkout/v2"), headers: [NameValueMatch(name: "X-Beta", value: "1")])
       ],
       sticky: Sticky(cookie: "c", maxAge: .seconds(90)))
-    let http = try written(.split(target))[path: ["spec", "http"]]?.array ?? []
-    #expect(
-      http.compactMap { $0["name"]?.string } == [
-        "cart", "sluice-checkout-route", "sluice-checkout-sticky", "checkout", "rest",
-      ])
+    let after = try written(.split(target))
+    let http = rules(after)
+    #expect(names(after) == ["cart", "sluice-checkout-route", "sluice-checkout-sticky", "checkout", "rest"])
     let header: JSON = ["x-beta": ["exact": "1"]]
     #expect(
       http[1]["match"] == [
@@ -150,23 +113,18 @@ struct IstioInPlaceTests {
     var newer = Self.object
     newer[path: ["metadata", "resourceVersion"]] = "8"
     #expect(applied(write, to: newer) == nil)
-    var moved = Self.object
-    let http = moved[path: ["spec", "http"]]?.array ?? []
-    moved[path: ["spec", "http"]] = .array(http.reversed().dropLast() + [["name": "other"]])
-    #expect(applied(write, to: moved) != nil, "the rule stands where it did")
-    moved[path: ["spec", "http"]] = .array([http[1], http[0], http[2]])
-    #expect(applied(write, to: moved) == nil)
+    #expect(applied(write, to: changed(Self.object) { $0.reverse() }) != nil, "the rule stands where it did")
+    #expect(applied(write, to: changed(Self.object) { $0.swapAt(0, 1) }) == nil)
   }
 
   @Test("a foreign edit of another part of the object is no conflict and stays, also of the rule itself")
   func elsewhere() throws {
-    var object = try written(.split(TrafficTarget(weight: try weight(10))))
-    var http = object[path: ["spec", "http"]]?.array ?? []
-    http[0]["timeout"] = "1s"
-    http[1]["timeout"] = "9s"
-    http.insert(
-      ["name": "new", "match": [["uri": ["exact": "/new"]]], "route": [["destination": ["host": "web"]]]], at: 1)
-    object[path: ["spec", "http"]] = .array(http)
+    var object = changed(try written(.split(TrafficTarget(weight: try weight(10))))) { http in
+      http[0]["timeout"] = "1s"
+      http[1]["timeout"] = "9s"
+      http.insert(
+        ["name": "new", "match": [["uri": ["exact": "/new"]]], "route": [["destination": ["host": "web"]]]], at: 1)
+    }
     object[path: ["spec", "hosts"]] = ["shop.example.com", "checkout", "new.example.com"]
     let provider = try provider()
     #expect(provider.observe([object], owned: true) == .routing(.split(TrafficTarget(weight: try weight(10)))))
@@ -177,22 +135,16 @@ struct IstioInPlaceTests {
   }
 
   @Test("another weight, another destination or a canary left alone is a change, with what the canary gets")
-  func changed() throws {
+  func change() throws {
     let target = TrafficTarget(weight: try weight(10))
     let provider = try provider()
-    func observed(_ change: (inout [JSON]) -> Void) throws -> ObservedRouting {
-      var object = try written(.split(target))
-      var http = object[path: ["spec", "http"]]?.array ?? []
-      var route = http[1]["route"]?.array ?? []
-      change(&route)
-      http[1]["route"] = .array(route)
-      object[path: ["spec", "http"]] = .array(http)
-      return provider.observe([object], owned: true)
+    func observed(_ change: (inout JSON) -> Void) throws -> ObservedRouting {
+      provider.observe([changed(try written(.split(target))) { change(&$0[1]) }], owned: true)
     }
     guard
       case .changed(.split(target), let differences, 60) = try observed({
-        $0[0]["weight"] = 40
-        $0[1]["weight"] = 60
+        $0.edit("route", 0) { $0["weight"] = 40 }
+        $0.edit("route", 1) { $0["weight"] = 60 }
       })
     else {
       Issue.record("the weights should be seen")
@@ -203,7 +155,11 @@ struct IstioInPlaceTests {
         "VirtualService shop/shop: spec.http[1].route[0].weight is 40, should be 90",
         "VirtualService shop/shop: spec.http[1].route[1].weight is 60, should be 10",
       ])
-    guard case .changed(.split(target), _, 100) = try observed({ $0.remove(at: 0) }) else {
+    guard
+      case .changed(.split(target), _, 100) = try observed({ rule in
+        rule["route"] = .array((rule["route"]?.array ?? []).suffix(1))
+      })
+    else {
       Issue.record("a canary alone should be seen")
       return
     }
@@ -231,14 +187,12 @@ struct IstioInPlaceTests {
   func newOriginal() throws {
     var object = try written(.split(TrafficTarget(weight: try weight(10))))
     object["spec"] = Self.object["spec"]
-    var http = object[path: ["spec", "http"]]?.array ?? []
-    http[1]["route"] = [["destination": ["host": "checkout.shop.svc.cluster.local"]]]
-    object[path: ["spec", "http"]] = .array(http)
+    object = changed(object) { $0[1]["route"] = [["destination": ["host": "checkout.shop.svc.cluster.local"]]] }
     let again = try written(.split(.allToCanary), over: object)
     #expect(
       rule("checkout", of: again)?["route"]?[1]?[path: ["destination", "host"]]
         == "checkout-canary.shop.svc.cluster.local")
-    #expect(try rule("checkout", of: written(.released, over: again)) == http[1])
+    #expect(try rule("checkout", of: written(.released, over: again)) == rule("checkout", of: object))
   }
 
   @Test("without its record a rule is still given back, from its destinations")
@@ -268,25 +222,7 @@ struct IstioInPlaceTests {
 
   @Test("where the person's rule is gone, those that were put before it go as well")
   func ruleGone() throws {
-    let beta = HTTPMatch(headers: [NameValueMatch(name: "x-beta", value: "1")])
-    var object = try written(.split(TrafficTarget(weight: .none, routes: [beta])))
-    let http = object[path: ["spec", "http"]]?.array ?? []
-    object[path: ["spec", "http"]] = .array(http.filter { $0["name"] != "checkout" })
-    let provider = try provider()
-    guard case .changed(.split(.stableOnly), _, _) = provider.observe([object], owned: true) else {
-      Issue.record("a rule to the canary is left")
-      return
-    }
-    let after = try written(.split(.stableOnly), over: object)
-    #expect(after[path: ["spec", "http"]]?.array?.compactMap { $0["name"]?.string } == ["cart", "rest"])
-    guard case .unusable(let text) = provider.observe([after], owned: true) else {
-      Issue.record("nothing is left to edit")
-      return
-    }
-    #expect(text == "VirtualService shop/shop has no http rule named checkout; it has cart, rest")
-    #expect(throws: RoutingRefusal.self) {
-      try provider.writes(for: .split(.stableOnly), live: [after], owned: true, place: nil)
-    }
+    try expectRuleGone(saying: "VirtualService shop/shop has no http rule named checkout; it has cart, rest")
   }
 
   @Test("several Rollouts edit rules of one object, each with a record of its own")
@@ -297,73 +233,48 @@ struct IstioInPlaceTests {
     #expect(try written(.released, over: other).annotations.keys.sorted() == ["route.sluice.dev/cart", "team"])
   }
 
-  struct Bad: Sendable, CustomTestStringConvertible {
-    var testDescription: String
-    var rule: String
-    var says: String
-    var steps: JSON?
-
-    init(_ description: String, _ rule: String, _ says: String, steps: JSON? = nil) {
-      testDescription = description
-      self.rule = rule
-      self.says = says
-      self.steps = steps
-    }
-  }
-
-  static let bad: [Bad] = [
-    Bad(
+  static let bad: [BadRule] = [
+    BadRule(
       "another destination", #"{"route":[{"destination":{"host":"web"}}]}"#,
       "routes to web; wanted the Service checkout"),
-    Bad(
+    BadRule(
       "two destinations",
       #"{"route":[{"destination":{"host":"checkout"},"weight":90},{"destination":{"host":"web"},"weight":10}]}"#,
       "routes to checkout, web; wanted"),
-    Bad(
+    BadRule(
       "the generated Services", #"{"route":[{"destination":{"host":"checkout-canary.web"}}]}"#,
       "routes to checkout-canary.web; wanted"),
-    Bad(
+    BadRule(
       "a Service of another namespace", #"{"route":[{"destination":{"host":"checkout.web"}}]}"#,
       "routes to checkout.web"),
-    Bad("a subset", #"{"route":[{"destination":{"host":"checkout","subset":"v1"}}]}"#, "routes to the subset v1"),
-    Bad(
+    BadRule("a subset", #"{"route":[{"destination":{"host":"checkout","subset":"v1"}}]}"#, "routes to the subset v1"),
+    BadRule(
       "another port", #"{"route":[{"destination":{"host":"checkout","port":{"number":81}}}]}"#,
       "routes to port 81; wanted 80"),
-    Bad("no destination", #"{"timeout":"1s"}"#, "routes to nothing"),
-    Bad("a delegate", #"{"delegate":{"name":"inner"}}"#, "delegates to VirtualService shop/inner: name that one"),
-    Bad("a redirect", #"{"redirect":{"uri":"/"}}"#, "answers by itself (redirect)"),
-    Bad(
-      "a mirror of its own", #"{"route":[{"destination":{"host":"checkout"}}],"mirror":{"host":"web"}}"#,
+    BadRule("no destination", #"{"route":null}"#, "routes to nothing"),
+    BadRule(
+      "a delegate", #"{"route":null,"delegate":{"name":"inner"}}"#,
+      "delegates to VirtualService shop/inner: name that one"),
+    BadRule("a redirect", #"{"route":null,"redirect":{"uri":"/"}}"#, "answers by itself (redirect)"),
+    BadRule(
+      "a mirror of its own", #"{"mirror":{"host":"web"}}"#,
       "spec.steps[0]: mirror: rule checkout of VirtualService shop/shop has a mirror of its own",
       steps: [["weight": 1, "mirror": 20]]),
-    Bad(
-      "a regular expression of the path",
-      #"{"route":[{"destination":{"host":"checkout"}}],"match":[{"uri":{"regex":"/a.*"}}]}"#,
+    BadRule(
+      "a regular expression of the path", #"{"match":[{"uri":{"regex":"/a.*"}}]}"#,
       "spec.steps[0]: route.matches: rule checkout of VirtualService shop/shop matches on path",
       steps: [["route": ["matches": [["path": ["value": "/a"]]]]]]),
-    Bad(
-      "no request in common", #"{"route":[{"destination":{"host":"checkout"}}],"match":[{"uri":{"prefix":"/a"}}]}"#,
-      "takes no request that these match", steps: [["route": ["matches": [["path": ["value": "/b"]]]]]]),
-    Bad(
-      "a cookie", #"{"route":[{"destination":{"host":"checkout"}}],"match":[{"headers":{"cookie":{"regex":"a"}}}]}"#,
-      "spec.steps[0]: sticky", steps: [["weight": 1, "sticky": ["cookie": ["name": "c"]]]]),
+    BadRule(
+      "no request in common", #"{}"#, "takes no request that these match",
+      steps: [["route": ["matches": [["path": ["value": "/b"]]]]]]),
+    BadRule(
+      "a cookie", #"{"match":[{"headers":{"cookie":{"regex":"a"}}}]}"#, "spec.steps[0]: sticky",
+      steps: [["weight": 1, "sticky": ["cookie": ["name": "c"]]]]),
   ]
 
   @Test("a rule that cannot be edited is refused beforehand, with object, rule and what would be right", arguments: bad)
-  func refused(which: Bad) throws {
-    var rule = try JSON(parsing: which.rule)
-    rule["name"] = "checkout"
-    var object = Self.object
-    object[path: ["spec", "http"]] = [rule]
-    let provider = try provider(steps: which.steps)
-    guard case .unusable(let text) = provider.observe([object]) else {
-      Issue.record("it should be refused: \(provider.observe([object]))")
-      return
-    }
-    #expect(text.contains(which.says) && text.contains("rule checkout of VirtualService shop/shop"), "\(text)")
-    #expect(throws: RoutingRefusal.self) {
-      try provider.writes(for: .split(.stableOnly), live: [object], owned: true, place: nil)
-    }
+  func refused(which: BadRule) throws {
+    try expectRefused(which, as: "rule checkout of VirtualService shop/shop")
   }
 
   @Test("which rule is meant must be clear, and the object a person's that is there")
@@ -376,35 +287,29 @@ struct IstioInPlaceTests {
       try text(["name": "shop"], [Self.object])
         == "VirtualService shop/shop has 3 http rules (cart, checkout, rest): name one of them as route.rule")
     #expect(try text(["name": "shop", "rule": "pay"], [Self.object])?.contains("it has cart, checkout, rest") == true)
-    var twice = Self.object
-    let rule = try #require(self.rule("checkout", of: twice))
-    twice[path: ["spec", "http"]] = [rule, rule]
-    #expect(
-      try text(["name": "shop", "rule": "checkout"], [twice])?.contains("has 2 http rules named checkout") == true)
-    twice[path: ["spec", "http"]] = [["name": "all", "route": [["destination": ["host": "web"]]]], rule]
-    #expect(try text(["name": "shop", "rule": "checkout"], [twice])?.contains("gets no request: rule all") == true)
+    let rule = try #require(self.rule("checkout", of: Self.object))
+    let twice = changed(Self.object) { $0 = [rule, rule] }
+    #expect(try text(namedRule, [twice])?.contains("has 2 http rules named checkout") == true)
+    let late = changed(Self.object) { $0 = [["name": "all", "route": [["destination": ["host": "web"]]]], rule] }
+    #expect(try text(namedRule, [late])?.contains("gets no request: rule all") == true)
     var owned = Self.object
     owned[path: ["metadata", "labels", "sluice.dev/rollout"]] = "other"
-    #expect(try text(["name": "shop", "rule": "checkout"], [owned])?.contains("Rollout shop/other's own") == true)
-    twice[path: ["spec", "http"]] = [["route": [["destination": ["host": "checkout"]]]]]
-    #expect(try provider(["name": "shop"]).observe([twice]) == .routing(.released), "one alone needs no name")
+    #expect(try text(namedRule, [owned])?.contains("Rollout shop/other's own") == true)
+    let lone = changed(Self.object) { $0 = [["route": [["destination": ["host": "checkout"]]]]] }
+    #expect(try provider(["name": "shop"]).observe([lone]) == .routing(.released), "one alone needs no name")
   }
 
   @Test("an older VirtualService that hides the person's from callers in the mesh is named")
   func hidden() throws {
-    var own = Self.object
-    own[path: ["metadata", "creationTimestamp"]] = "2026-01-02T00:00:00Z"
-    var older: JSON = [
+    let own = Self.object.created(2)
+    var other: JSON = [
       "kind": "VirtualService", "metadata": ["name": "old", "namespace": "shop"],
       "spec": ["hosts": ["checkout.shop.svc.cluster.local"]],
     ]
-    older[path: ["metadata", "creationTimestamp"]] = "2026-01-01T00:00:00Z"
     let provider = try provider()
-    #expect(provider.conflicts(existing: [own, older]).map(\.object.name) == ["old"])
-    older[path: ["metadata", "creationTimestamp"]] = "2026-01-03T00:00:00Z"
-    #expect(provider.conflicts(existing: [own, older]).isEmpty)
-    older[path: ["metadata", "creationTimestamp"]] = "2026-01-01T00:00:00Z"
-    older[path: ["spec", "gateways"]] = ["public"]
-    #expect(provider.conflicts(existing: [own, older]).isEmpty, "a gateway joins them")
+    #expect(provider.conflicts(existing: [own, other.created(1)]).map(\.object.name) == ["old"])
+    #expect(provider.conflicts(existing: [own, other.created(3)]).isEmpty)
+    other[path: ["spec", "gateways"]] = ["public"]
+    #expect(provider.conflicts(existing: [own, other.created(1)]).isEmpty, "a gateway joins them")
   }
 }

@@ -4,22 +4,30 @@ import Testing
 
 @testable import TrafficRouting
 
+let oneStep: JSON = [["weight": 10, "analyze": ["for": "1m"]]]
+
 /// The plan of the Rollout `checkout` in the namespace `shop`.
 func plan(
-  istio: JSON = .emptyObject, policy: JSON = .emptyObject, services: JSON = [["name": "checkout", "port": "http"]],
-  steps: JSON? = nil
+  traffic: JSON, services: JSON = [["name": "checkout", "port": "http"]], steps: JSON = oneStep
 ) throws -> Plan {
-  var traffic = policy
-  traffic["istio"] = istio
   let rollout: JSON = [
     "apiVersion": "sluice.dev/v1alpha1", "kind": "Rollout", "metadata": ["name": "checkout", "namespace": "shop"],
     "spec": [
-      "workloadRef": ["name": "checkout"], "serviceRefs": services, "traffic": traffic,
-      "steps": steps ?? [["weight": 10, "analyze": ["for": "1m"]]],
+      "workloadRef": ["name": "checkout"], "serviceRefs": services, "traffic": traffic, "steps": steps,
       "analysis": ["slos": [["name": "errors", "errorRate": ["max": "1%"]]]],
     ],
   ]
   return try Plan(rollout.decode(Rollout.self))
+}
+
+/// The same plan, routed by Istio.
+func plan(
+  istio: JSON = .emptyObject, policy: JSON = .emptyObject, services: JSON = [["name": "checkout", "port": "http"]],
+  steps: JSON = oneStep
+) throws -> Plan {
+  var traffic = policy
+  traffic["istio"] = istio
+  return try plan(traffic: traffic, services: services, steps: steps)
 }
 
 /// A live Service of the namespace `shop`.
@@ -32,7 +40,7 @@ func service(_ name: String, _ ports: [(String, Int)] = [("http", 80)]) -> JSON 
 
 func provider(
   istio: JSON = .emptyObject, policy: JSON = .emptyObject, services: JSON = [["name": "checkout", "port": "http"]],
-  live: [JSON] = [service("checkout")], gatewayNamespaces: Set<String> = [], steps: JSON? = nil
+  live: [JSON] = [service("checkout")], gatewayNamespaces: Set<String> = [], steps: JSON = oneStep
 ) throws -> IstioProvider {
   let plan = try plan(istio: istio, policy: policy, services: services, steps: steps)
   return try IstioProvider(
