@@ -70,7 +70,8 @@ struct Failover {
         frozen.tail(1, containing: "lost the lease").isEmpty ? nil : true
       }
 
-      // The API server goes away for a while, and comes back.
+      // The API server goes away and comes back. By the clock: for long enough that calls fail, and for less than the
+      // lease, which the leader would rightly lose.
       spareGate.shut()
       try await Task.sleep(for: .seconds(2))
       spareGate.open()

@@ -39,8 +39,7 @@ extension EndToEnd {
       try await shop.kubectl("scale", "deployment/checkout", "--replicas=4")
       _ = try await shop.cluster.kubectl.run(
         ["--namespace", shop.namespace, "rollout", "resume", "deployment/checkout"])
-
-      try await Task.sleep(for: .seconds(2))
+      try await shop.untilLookedAt()
       let deployment = try await shop.get("deployment")
       #expect(deployment.isPaused)
       #expect(deployment.labels["sluice.dev/managed"] == "checkout")

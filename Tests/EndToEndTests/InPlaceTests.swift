@@ -43,7 +43,7 @@ extension EndToEnd {
         #"[{"op": "add", "path": "/spec/http/0/timeout", "value": "1s"}, {"op": "add", "path": "/spec/http/0", "value":"#
           + #"{"name": "new", "match": [{"uri": {"exact": "/new"}}], "route": [{"destination": {"host": "cart"}}]}}]"#)
       try await shop.kubectl("annotate", Shop.virtualServices, "shop", "team=other", "--overwrite")
-      try await Task.sleep(for: .seconds(2))
+      try await shop.untilLookedAt()
       let edited = try await shop.get(Shop.virtualServices, "shop")
       #expect(edited.canaryWeight == 20)
       #expect(try await shop.get("rollouts.sluice.dev")[path: ["status", "reassertions"]] == nil)
@@ -148,7 +148,7 @@ extension EndToEnd {
       try await shop.kubectl(
         "patch", Shop.httpRoutes, "shop", "--type=json", "--patch",
         #"[{"op": "add", "path": "/spec/rules/1/timeouts", "value": {"request": "1s"}}]"#)
-      try await Task.sleep(for: .seconds(2))
+      try await shop.untilLookedAt()
       #expect(try await shop.get(Shop.httpRoutes, "shop").canaryWeight == 20)
       #expect(try await shop.get("rollouts.sluice.dev")[path: ["status", "reassertions"]] == nil)
       try await shop.decide("promote", "checkout")

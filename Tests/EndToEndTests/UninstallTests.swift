@@ -36,6 +36,7 @@ extension ControllerLoss {
       try await shop.cluster.startController()
       try await shop.until("the new controller", "rollouts.sluice.dev") { $0.phase == "Idle" }
       try await shop.status(0)
+      // By the clock: a run would begin when all has been quiet for `settle`, and nothing tells that none will.
       try await Task.sleep(for: .seconds(3))
       #expect(try await shop.list("rolloutruns").count == runs, "an upgrade starts no run")
       #expect(shop.weights.last == 0)

@@ -139,6 +139,21 @@ struct Shop: Sendable {
     }
   }
 
+  /// Waits until the controller has looked twice at what is there now, in the middle of a run: it answers a change of
+  /// the Rollout that concerns no run under way. Once would not do, since kinds are watched apart from each other and it
+  /// may not have seen the others' news by then.
+  func untilLookedAt() async throws {
+    for limit in [6, 7] {
+      try await kubectl(
+        "patch", "rollouts.sluice.dev", "checkout", "--type=merge", "--patch",
+        #"{"spec": {"runHistoryLimit": \#(limit)}}"#)
+      let generation = try await get("rollouts.sluice.dev")[path: ["metadata", "generation"]]?.int
+      try await until("the controller to see generation \(generation ?? 0)", "rollouts.sluice.dev") {
+        $0[path: ["status", "observedGeneration"]]?.int == generation
+      }
+    }
+  }
+
   /// The uids of the running pods of an image.
   func pods(_ tag: String) async throws -> Set<String> {
     let pods = try await list("pods").filter { $0.podImage == Manifest.image(tag) && $0.isAlive }
