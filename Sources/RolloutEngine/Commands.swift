@@ -1,6 +1,26 @@
 import Foundation
 import RolloutAPI
 
+/// What a person asked of a run.
+public struct PersonsCommand: Sendable, Equatable {
+  public var action: CommandAction
+  /// The step that the person saw, where the action concerns one; counted from 0.
+  public var step: Int?
+  public var reason: String?
+  public var requestedBy: String?
+  public var sequence: Int
+
+  public init(
+    action: CommandAction, step: Int? = nil, reason: String? = nil, requestedBy: String? = nil, sequence: Int
+  ) {
+    self.action = action
+    self.step = step
+    self.reason = reason
+    self.requestedBy = requestedBy
+    self.sequence = sequence
+  }
+}
+
 /// What people ask for. A command names the run by being written on it, and the step where that matters, so that two
 /// people who act at once cannot skip a step that neither has seen.
 extension Turn {
