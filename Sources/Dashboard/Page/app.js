@@ -78,26 +78,28 @@ function track(name, revision) {
     (revision.images ?? []).map((text) => el("div", { class: "code soft" }, text)))
 }
 
-// Both tracks' intervals on one scale, with the limit.
+// Both tracks' intervals on one scale, with the limit: shares of requests, or what a query counts, in its own unit.
 function intervals(evidence) {
   const tracks = ["canary", "stable"].filter((name) => evidence?.[name]?.upper !== undefined)
   if (tracks.length === 0) return null
+  const isOfQuery = tracks.some((name) => evidence[name].amount !== undefined)
+  const text = (value) => isOfQuery ? `${Number(Number(value).toPrecision(3))}` : `${Number((100 * Number(value)).toPrecision(2))}%`
   const limit = Number(evidence.limit)
   const ends = tracks.map((name) => Number(evidence[name].upper)).concat(Number.isFinite(limit) ? [limit] : [])
-  const top = Math.max(...ends) * 1.1
-  if (!(top > 0)) return null
-  const place = (value) => `${(100 * Math.min(value, top)) / top}%`
-  const percent = (text) => `${Number((100 * Number(text)).toPrecision(2))}%`
+  const bottom = Math.min(0, ...tracks.map((name) => Number(evidence[name].lower ?? 0)))
+  const top = bottom + (Math.max(...ends) - bottom) * 1.1
+  if (!(top > bottom)) return null
+  const part = (value) => (100 * (Math.min(value, top) - bottom)) / (top - bottom)
   return el("div", { class: "range" }, tracks.flatMap((name) => {
-    const found = evidence[name]
-    const lower = Number(found.lower ?? 0)
+    const lower = Number(evidence[name].lower ?? 0)
+    const upper = Number(evidence[name].upper)
     return [
       el("span", { class: "soft" }, name),
       el("div", { class: `scale ${name}`, role: "img",
-        "aria-label": `${name}: between ${percent(lower)} and ${percent(found.upper)}` },
-        el("i", { left: place(lower), width: place(Number(found.upper) - lower) }),
-        Number.isFinite(limit) && el("u", { left: place(limit) })),
-      el("span", {}, `${percent(lower)} … ${percent(found.upper)}`),
+        "aria-label": `${name}: between ${text(lower)} and ${text(upper)}` },
+        el("i", { left: `${part(lower)}%`, width: `${part(upper) - part(lower)}%` }),
+        Number.isFinite(limit) && el("u", { left: `${part(limit)}%` })),
+      el("span", {}, `${text(lower)} … ${text(upper)}`),
     ]
   }))
 }
