@@ -15,7 +15,7 @@ struct AlwaysModeTests {
     let world = try await OperatorWorld.resting(policies: .none)
     #expect(world.status["hold"] == ["mode": "Always", "ready": true])
     #expect(paused(world) && world.deployment?.annotations["sluice.dev/held"] == "rest")
-    #expect(world.deployment?[path: ["spec", "progressDeadlineSeconds"]]?.int == Names.endlessDeadline)
+    #expect(world.deployment?[path: ["spec", "progressDeadlineSeconds"]]?.int == DeploymentHold.endlessDeadline)
     try world.setImage("v2")
     try await world.settle("a weight") { $0.canaryWeight == 20 }
     #expect(world.object(.services)?[path: ["spec", "selector"]] == ["app": "checkout"])

@@ -85,7 +85,7 @@ struct EffectCarrierTests {
     #expect(held[path: ["spec", "progressDeadlineSeconds"]] == nil)
     try await carrier(cluster).carryOut([.hold(by: "rest")])
     held = try #require(cluster.object(.deployments, web))
-    #expect(held[path: ["spec", "progressDeadlineSeconds"]]?.int == Names.endlessDeadline)
+    #expect(held[path: ["spec", "progressDeadlineSeconds"]]?.int == DeploymentHold.endlessDeadline)
     try await carrier(cluster).carryOut([.releaseHold])
     held = try #require(cluster.object(.deployments, web))
     #expect(held[path: ["spec", "paused"]] == nil && held.annotations["sluice.dev/held"] == nil)

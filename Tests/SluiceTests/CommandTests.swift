@@ -2,6 +2,7 @@ import Foundation
 import HTTPTransport
 import KubernetesAPI
 import KubernetesClient
+import Operator
 import RolloutAPI
 import Testing
 
@@ -12,7 +13,9 @@ import Testing
     "a flag with a wrong value is named before anything is asked of a cluster",
     arguments: [
       ("undo web --to-revision=-1", "--to-revision: found -1"), ("undo web --to-revision two", "--to-revision"),
-      ("status web --wait --timeout soon", "--timeout: found"), ("get web -A", "--all-namespaces goes without"),
+      ("status web --wait --timeout soon", "found 'soon'"),
+      ("doctor --prometheus-url prometheus:9090", "found 'prometheus:9090'"),
+      ("get web -A", "--all-namespaces goes without"),
       ("get web -w -o json", "--watch goes without"), ("get web --as-group admins", "--as is missing"),
       ("abort web --reason " + String(repeating: "x", count: 1025), "--reason: found 1025 characters"),
     ])
@@ -102,7 +105,7 @@ import Testing
         ],
       ],
     ]
-    if let number { set[path: ["metadata", "annotations", Revisions.numberAnnotation]] = .string(String(number)) }
+    if let number { set[path: ["metadata", "annotations", Names.revisionNumber]] = .string(String(number)) }
     return set
   }
 
@@ -173,18 +176,20 @@ import Testing
     #expect(Release.startsNothing(Self.deployment(image: "v1"), running))
     #expect(!Release.startsNothing(Self.deployment(image: "v2"), running))
     #expect(!Release.startsNothing(Self.deployment(image: "v1"), [Self.set("a", image: "v1", number: 1)]))
-    let held = Self.deployment(image: "v1")
+    var held = Self.deployment(image: "v1")
+    held[path: ["metadata", "resourceVersion"]] = "7"
     #expect(
       Release.releasePatch(held, endsHold: true) == [
         "metadata": [
-          "labels": ["sluice.dev/managed": .null],
+          "labels": ["sluice.dev/managed": .null], "resourceVersion": "7",
           "annotations": ["sluice.dev/held": .null, "sluice.dev/own-write": "sluice@0"],
         ], "spec": ["paused": .null],
       ])
     #expect(
       Release.releasePatch(held, endsHold: false) == [
         "metadata": [
-          "labels": ["sluice.dev/managed": .null], "annotations": ["sluice.dev/own-write": "sluice@0"],
+          "labels": ["sluice.dev/managed": .null], "resourceVersion": "7",
+          "annotations": ["sluice.dev/own-write": "sluice@0"],
         ]
       ])
   }

@@ -69,6 +69,10 @@ extension JSON {
   /// One annotation, without making a dictionary of all.
   public func annotation(_ name: String) -> String? { self[path: ["metadata", "annotations", name]]?.string }
   public var finalizers: [String] { self[path: ["metadata", "finalizers"]]?.array?.compactMap(\.string) ?? [] }
+  public var ownerReferences: [JSON] { self[path: ["metadata", "ownerReferences"]]?.array ?? [] }
+  /// The reference to the owner that controls the object; the API server admits one at most.
+  public var controllerReference: JSON? { ownerReferences.first { $0["controller"]?.bool == true } }
+  public var controllerUID: String? { controllerReference?["uid"]?.string }
   public var isBeingDeleted: Bool { self[path: ["metadata", "deletionTimestamp"]] != nil }
   public var objectKey: ObjectKey { ObjectKey(namespace: namespace, name: name) }
 }

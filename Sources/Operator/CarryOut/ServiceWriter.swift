@@ -115,7 +115,7 @@ struct ServiceWriter {
   }
 
   private func mark(_ name: String) -> JSON {
-    .string("sluice@\(snapshot.object(.services, key(name))?.resourceVersion ?? "")")
+    OwnWrite.mark(service: snapshot.object(.services, key(name)) ?? .emptyObject)
   }
 
   private func key(_ name: String) -> ObjectKey { ObjectKey(namespace: rollout.namespace, name: name) }

@@ -10,8 +10,7 @@ struct WorkloadWriter {
 
   private var key: ObjectKey { deployment.objectKey }
 
-  /// Lets this write past the policies, if the Deployment is still the one that it was decided on.
-  private var mark: JSON { .string("sluice@\(deployment.generation)") }
+  private var mark: JSON { OwnWrite.mark(deployment: deployment) }
 
   func manage(_ managed: Bool) async throws {
     try await cluster.patch(
@@ -28,7 +27,7 @@ struct WorkloadWriter {
   func hold(by name: String, isAtRest: Bool) async throws {
     var spec: JSON = ["paused": true]
     if isAtRest, hasDefaultDeadline {
-      spec["progressDeadlineSeconds"] = JSON(Names.endlessDeadline)
+      spec["progressDeadlineSeconds"] = JSON(DeploymentHold.endlessDeadline)
     }
     try await cluster.patch(
       .deployments, key,
@@ -38,7 +37,7 @@ struct WorkloadWriter {
   /// Whether the deadline is the API server's own. A team that sets the default in so many words is known by what it
   /// applied, client-side or server-side; other writers own all defaults of what they send, so they tell nothing.
   private var hasDefaultDeadline: Bool {
-    guard deployment[path: ["spec", "progressDeadlineSeconds"]]?.int ?? 600 == 600 else { return false }
+    guard DeploymentHold.deadline(of: deployment) == DeploymentHold.defaultDeadline else { return false }
     let applied = deployment.annotations["kubectl.kubernetes.io/last-applied-configuration"]
       .flatMap { try? JSON(parsing: $0) }
     if applied?[path: ["spec", "progressDeadlineSeconds"]] != nil { return false }
@@ -49,12 +48,7 @@ struct WorkloadWriter {
     }
   }
 
-  /// An explicit patch: a server-side apply without the field would do nothing once somebody replaced the object.
   func releaseHold() async throws {
-    var spec: JSON = ["paused": .null]
-    if deployment[path: ["spec", "progressDeadlineSeconds"]]?.int == Names.endlessDeadline {
-      spec["progressDeadlineSeconds"] = 600
-    }
     try await cluster.patch(
       .deployments, key,
       .merge([
@@ -63,7 +57,7 @@ struct WorkloadWriter {
           "annotations": [Names.held: .null, Names.ownWrite: mark],
           "resourceVersion": .string(deployment.resourceVersion),
         ],
-        "spec": spec,
+        "spec": DeploymentHold.ended(for: deployment),
       ]))
   }
 

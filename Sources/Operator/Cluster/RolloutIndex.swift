@@ -17,7 +17,7 @@ final class RolloutIndex: Sendable {
       return [object[path: ["spec", "rolloutRef", "name"]]?.string].compactMap { $0 }.map { key(namespace, $0) }
     case .deployments: return rollouts(namespace) { $0[path: ["spec", "workloadRef", "name"]]?.string == object.name }
     case .replicaSets:
-      let owners = object[path: ["metadata", "ownerReferences"]]?.array ?? []
+      let owners = object.ownerReferences
       let names = Set(owners.filter { $0["kind"]?.string == "Deployment" }.compactMap { $0["name"]?.string })
       return rollouts(namespace) { names.contains($0[path: ["spec", "workloadRef", "name"]]?.string ?? "") }
     case .services: return labelled(object) + rollouts(namespace) { self.names(of: $0).contains(object.name) }

@@ -30,19 +30,17 @@ struct WorkloadObserver {
   /// What is left of a Rollout's sets when the Deployment is gone: those that nothing controls any more.
   static func strays(of rollout: ObjectKey, in snapshot: any ClusterSnapshot) -> [SetView] {
     snapshot.objects(.replicaSets, namespace: rollout.namespace).compactMap { set in
-      guard !set.isBeingDeleted, set.label(Names.rollout) == rollout.name, !isControlled(set) else { return nil }
+      guard !set.isBeingDeleted, set.label(Names.rollout) == rollout.name, set.controllerReference == nil else {
+        return nil
+      }
       return SetView(set, owner: .sluice, matchesTemplate: false, trouble: nil)
     }
   }
 
-  private static func isControlled(_ set: JSON) -> Bool {
-    set[path: ["metadata", "ownerReferences"]]?.array?.contains { $0["controller"]?.bool == true } ?? false
-  }
-
   /// In `Always` mode the field holds an endless number while paused at rest; a canary is judged by the default then.
   private var progressDeadline: Int {
-    let seconds = deployment[path: ["spec", "progressDeadlineSeconds"]]?.int ?? 600
-    return seconds == Names.endlessDeadline ? 600 : seconds
+    let seconds = DeploymentHold.deadline(of: deployment)
+    return seconds == DeploymentHold.endlessDeadline ? DeploymentHold.defaultDeadline : seconds
   }
 
   /// The manager of the newest write of the spec that was not ours. Who only removes a field, as `kubectl rollout resume`
@@ -73,8 +71,7 @@ struct WorkloadObserver {
   }
 
   private func owner(of set: JSON) -> SetView.Owner? {
-    let references = set[path: ["metadata", "ownerReferences"]]?.array ?? []
-    if let controller = references.first(where: { $0["controller"]?.bool == true }) {
+    if let controller = set.controllerReference {
       return controller["uid"]?.string == deployment.uid ? .deployment : nil
     }
     // Also one that lost its reference, or has one to a Deployment that was made anew: its pods still are there.
@@ -82,7 +79,7 @@ struct WorkloadObserver {
   }
 
   private func isOwned(_ pod: JSON, by set: JSON) -> Bool {
-    pod[path: ["metadata", "ownerReferences"]]?.array?.contains { $0["uid"]?.string == set.uid } ?? false
+    pod.ownerReferences.contains { $0["uid"]?.string == set.uid }
   }
 
   /// Quota and admission refusals show as a condition of the set, since no pod exists.

@@ -1,3 +1,5 @@
+import KubernetesAPI
+
 /// The labels, annotations and finalizers that Sluice writes. The admission policies in deploy/policies know some too.
 public enum Names {
   public static let fieldManager = "sluice"
@@ -26,7 +28,14 @@ public enum Names {
   public static let revisionNumber = "deployment.kubernetes.io/revision"
   public static let desiredReplicas = "deployment.kubernetes.io/desired-replicas"
   public static let maxReplicas = "deployment.kubernetes.io/max-replicas"
+}
 
-  /// What a Deployment that is paused for good gets, so that kstatus calls it current.
-  public static let endlessDeadline = 2_147_483_647
+/// The value of ``Names/ownWrite``. It names the state that a write was decided on, so that the policies let that write
+/// through and no other.
+public enum OwnWrite {
+  /// By its generation, since a Deployment's status is written all the time.
+  public static func mark(deployment: JSON) -> JSON { .string("sluice@\(deployment.generation)") }
+
+  /// By its resourceVersion: a Service has no generation.
+  public static func mark(service: JSON) -> JSON { .string("sluice@\(service.resourceVersion)") }
 }

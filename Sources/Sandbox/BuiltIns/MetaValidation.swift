@@ -13,7 +13,7 @@ enum MetaValidation {
     }
     causes += labels(object.labels, at: "metadata.labels")
     causes += annotations(object.annotations)
-    causes += owners(object[path: ["metadata", "ownerReferences"]]?.array ?? [])
+    causes += owners(object.ownerReferences)
     for (index, finalizer) in object.finalizers.enumerated() {
       let field = "metadata.finalizers[\(index)]"
       for fault in Names.qualifiedNameFaults(finalizer) { causes.append(.invalid(field, .string(finalizer), fault)) }

@@ -49,8 +49,7 @@ extension MeshMetrics.Series.Workload {
   /// As Istio names it: the Deployment's name, which is the ReplicaSet's without the hash that the pod carries.
   init(pod: JSON) {
     let labels = pod.labels
-    let owner = pod[path: ["metadata", "ownerReferences"]]?.array?.first { $0["controller"]?.bool == true }
-    var name = owner?["name"]?.string ?? pod.name
+    var name = pod.controllerReference?["name"]?.string ?? pod.name
     if let hash = labels["pod-template-hash"], name.hasSuffix("-\(hash)") { name.removeLast(hash.count + 1) }
     name = labels["service.istio.io/workload-name"] ?? name
     let version = labels["app.kubernetes.io/version"] ?? labels["version"]

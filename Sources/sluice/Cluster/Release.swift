@@ -31,7 +31,7 @@ struct Release {
     if deletesRoute { try await deleteRoute(plan) }
     try await drain(plan)
     try await deleteServices()
-    if let deployment { try await letGo(deployment, sets) }
+    try await letGo(plan.workload)
     try await dropFinalizers()
   }
 
@@ -50,38 +50,33 @@ struct Release {
 
   /// A set of this Rollout that the Deployment does not control, is not the stable one, and has pods.
   static func isHeldCanary(_ set: JSON, rollout: String, stable: String?) -> Bool {
-    let owners = set[path: ["metadata", "ownerReferences"]]?.array ?? []
-    let isControlled = owners.contains { $0["controller"]?.bool == true }
     let pods = max(set[path: ["spec", "replicas"]]?.int ?? 1, set[path: ["status", "replicas"]]?.int ?? 0)
-    return set.labels[Names.rollout] == rollout && !isControlled && set.name != stable && pods > 0
+    return set.labels[Names.rollout] == rollout && set.controllerReference == nil && set.name != stable && pods > 0
   }
 
   /// The stable set is no longer the Deployment's: a promotion was cut off after the hand-over began.
   private func isHandedOver(_ sets: [JSON]) -> Bool {
     guard let stable = sets.first(where: { $0.name == rollout.status?.stable?.replicaSet }) else { return false }
-    return !(stable[path: ["metadata", "ownerReferences"]]?.array ?? []).contains { $0["controller"]?.bool == true }
+    return stable.controllerReference == nil
   }
 
   /// Whether ending the hold starts nothing: the template is that of a set with pods that the Deployment controls.
   static func startsNothing(_ deployment: JSON, _ sets: [JSON]) -> Bool {
     sets.contains { set in
-      let owners = set[path: ["metadata", "ownerReferences"]]?.array ?? []
-      return owners.contains { $0["uid"]?.string == deployment.uid && $0["controller"]?.bool == true }
-        && (set[path: ["spec", "replicas"]]?.int ?? 1) > 0
+      set.controllerUID == deployment.uid && (set[path: ["spec", "replicas"]]?.int ?? 1) > 0
         && Revisions.template(of: set) == Revisions.template(of: deployment)
     }
   }
 
   static func releasePatch(_ deployment: JSON, endsHold: Bool) -> JSON {
-    // By this mark the policies know a write that may end a hold; it names what the write was decided on.
-    var annotations: JSON = [Names.ownWrite: .string("sluice@\(deployment.generation)")]
-    var patch: JSON = ["metadata": ["labels": [Names.managed: .null]]]
+    var annotations: JSON = [Names.ownWrite: OwnWrite.mark(deployment: deployment)]
+    // A template that changed meanwhile would roll untested, so that the patch is for what was read alone.
+    var patch: JSON = [
+      "metadata": ["labels": [Names.managed: .null], "resourceVersion": .string(deployment.resourceVersion)]
+    ]
     if endsHold {
       annotations[Names.held] = .null
-      patch["spec"] = ["paused": .null]
-      if deployment[path: ["spec", "progressDeadlineSeconds"]]?.int == Names.endlessDeadline {
-        patch[path: ["spec", "progressDeadlineSeconds"]] = 600
-      }
+      patch["spec"] = DeploymentHold.ended(for: deployment)
     }
     patch[path: ["metadata", "annotations"]] = annotations
     return patch
@@ -144,14 +139,14 @@ struct Release {
     for service in plan.services {
       guard let live = try await client.find(.services, session.key(service.name)), live.annotations[Names.pin] != nil,
         let stable = try await client.find(.services, session.key(service.stableName)),
-        let hash = stable[path: ["spec", "selector", Revisions.hashLabel]]?.string
+        let hash = stable[path: ["spec", "selector", Names.templateHash]]?.string
       else { continue }
       let annotations: JSON = [
-        Names.pin: .string(hash), Names.ownWrite: .string("sluice@\(live.resourceVersion)"),
+        Names.pin: .string(hash), Names.ownWrite: OwnWrite.mark(service: live),
       ]
       _ = try await client.patch(
         .services, live.objectKey,
-        .merge(["metadata": ["annotations": annotations], "spec": ["selector": [Revisions.hashLabel: .string(hash)]]]))
+        .merge(["metadata": ["annotations": annotations], "spec": ["selector": [Names.templateHash: .string(hash)]]]))
       say("Service \(service.name) selects the stable revision")
     }
   }
@@ -194,10 +189,12 @@ struct Release {
   private func unpin(_ plan: Plan) async throws {
     for service in plan.services {
       let key = session.key(service.name)
-      guard let live = try await client.find(.services, key), live.annotations[Names.pin] != nil else { continue }
+      guard let live = try await client.find(.services, key),
+        live.annotations[Names.pin] != nil || live[path: ["spec", "selector", Names.templateHash]] != nil
+      else { continue }
       let patch: JSON = [
-        "metadata": ["annotations": [Names.pin: .null, Names.ownWrite: .string("sluice@\(live.resourceVersion)")]],
-        "spec": ["selector": [Revisions.hashLabel: .null]],
+        "metadata": ["annotations": [Names.pin: .null, Names.ownWrite: OwnWrite.mark(service: live)]],
+        "spec": ["selector": [Names.templateHash: .null]],
       ]
       _ = try await client.patch(.services, key, .merge(patch))
       say("unpinned Service \(service.name)")
@@ -212,18 +209,31 @@ struct Release {
     }
   }
 
-  private func letGo(_ deployment: JSON, _ sets: [JSON]) async throws {
-    let isHeld = deployment.annotations[Names.held] != nil
-    let endsHold = isHeld && Self.startsNothing(deployment, sets)
-    _ = try await client.patch(
-      .deployments, deployment.objectKey, .merge(Self.releasePatch(deployment, endsHold: endsHold)))
-    if endsHold {
-      say("released Deployment \(deployment.name)")
-    } else if isHeld {
-      say(
-        "Deployment \(deployment.name) stays paused: its template holds a revision that was rejected or never tested; "
-          + "change the template, or resume it with kubectl")
+  /// Reads it anew, since minutes have passed, and decides on what it holds now.
+  private func letGo(_ workload: String) async throws {
+    for _ in 0..<5 {
+      guard let deployment = try await client.find(.deployments, session.key(workload)) else { return }
+      let sets = try await client.list(.replicaSets, namespace: session.namespace).items
+      let isHeld = deployment.annotations[Names.held] != nil
+      let endsHold = isHeld && Self.startsNothing(deployment, sets)
+      do {
+        _ = try await client.patch(
+          .deployments, deployment.objectKey, .merge(Self.releasePatch(deployment, endsHold: endsHold)))
+      } catch let error as KubernetesError where error.isConflict {
+        try await client.time.sleep(for: .milliseconds(100))
+        continue
+      }
+      if endsHold {
+        say("released Deployment \(workload)")
+      } else if isHeld {
+        say(
+          "Deployment \(workload) stays paused: its template holds a revision that was rejected or never tested; "
+            + "change the template, or resume it with kubectl")
+      }
+      return
     }
+    throw CommandFailure(
+      "Deployment \(workload) changed each time it was read and is still held; repeat the command")
   }
 
   private func dropFinalizers() async throws {

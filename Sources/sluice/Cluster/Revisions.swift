@@ -1,17 +1,16 @@
 import KubernetesAPI
+import Operator
 
 /// The revisions of a Deployment, as its ReplicaSets keep them.
 enum Revisions {
-  static let hashLabel = "pod-template-hash"
-  static let numberAnnotation = "deployment.kubernetes.io/revision"
   static let restartAnnotation = "kubectl.kubernetes.io/restartedAt"
 
   /// The pod template without the label that only names it.
   static func template(of object: JSON) -> PodTemplateSpec {
-    PodTemplateSpec(object[path: ["spec", "template"]] ?? .emptyObject).removingLabel(hashLabel)
+    PodTemplateSpec(object[path: ["spec", "template"]] ?? .emptyObject).removingLabel(Names.templateHash)
   }
 
-  static func number(of set: JSON) -> Int? { set.annotations[numberAnnotation].flatMap(Int.init) }
+  static func number(of set: JSON) -> Int? { set.annotations[Names.revisionNumber].flatMap(Int.init) }
 
   /// What an undo goes back to.
   struct Earlier: Equatable {
@@ -30,7 +29,7 @@ enum Revisions {
   ) throws(CommandFailure) -> Earlier {
     let current = template(of: deployment)
     let own = sets.filter { set in
-      set[path: ["metadata", "ownerReferences"]]?.array?.contains { $0["uid"]?.string == deployment.uid } == true
+      set.ownerReferences.contains { $0["uid"]?.string == deployment.uid }
     }
     func found(_ set: JSON) -> Earlier { Earlier(set: set.name, number: number(of: set), template: template(of: set)) }
     if let wanted {

@@ -26,11 +26,6 @@ extension JSON {
     (self[path: ["status", "conditions"]]?.array ?? []).first { $0["type"]?.string == type }
   }
 
-  /// The uid of the owner that controls this.
-  var controllerUID: String? {
-    (self[path: ["metadata", "ownerReferences"]]?.array ?? []).first { $0["controller"]?.bool == true }?["uid"]?.string
-  }
-
   /// Of a VirtualService: the weight of each destination of its rules. Of an HTTPRoute: of the rule `checkout`, or else its last.
   var destinations: [(host: String, weight: Int)] {
     if let rules = self[path: ["spec", "rules"]]?.array {

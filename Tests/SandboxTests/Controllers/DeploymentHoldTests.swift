@@ -58,7 +58,7 @@ struct DeploymentHoldTests {
     let old = try world.set("app:1")
     try world.cluster.edit(.replicaSets, old.name) { $0[path: ["metadata", "labels", "app"]] = nil }
     world.settle()
-    #expect(try Ownership.controller(of: world.object(.replicaSets, old.name)) == nil)
+    #expect(try world.object(.replicaSets, old.name).controllerReference == nil)
     #expect(try world.status().replicas == 0)
     #expect(try world.status().conditions[type: "Available"]?.status == "False")
     try world.cluster.edit(.replicaSets, "web-canary") {
@@ -70,7 +70,7 @@ struct DeploymentHoldTests {
     }
     world.settle()
     let canary = try world.object(.replicaSets, "web-canary")
-    #expect(Ownership.references(of: canary).count == 1 && Ownership.controller(of: canary) != nil)
+    #expect(canary.ownerReferences.count == 1 && canary.controllerReference != nil)
     #expect(try world.status().updatedReplicas == 4)
     #expect(world.pods().map(\.uid) == pods)
     try world.setPaused(false)
@@ -147,7 +147,7 @@ struct DeploymentHoldTests {
       ])
     try world.deploy()
     world.settle()
-    #expect(try Ownership.controllerUID(of: world.object(.replicaSets, "foreign")) == "u")
+    #expect(try world.object(.replicaSets, "foreign").controllerUID == "u")
     #expect(world.sets().count == 2)
   }
 }

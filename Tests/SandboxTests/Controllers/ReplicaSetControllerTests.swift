@@ -53,7 +53,7 @@ struct ReplicaSetControllerTests {
     try world.cluster.edit(.pods, name) { $0[path: ["metadata", "labels", "app"]] = "debug" }
     world.settle()
     #expect(world.pods().count == 3)
-    #expect(try Ownership.references(of: world.object(.pods, name)).isEmpty)
+    #expect(try world.object(.pods, name).ownerReferences.isEmpty)
     try world.cluster.edit(.pods, name) { $0[path: ["metadata", "labels", "app"]] = "web" }
     world.settle()
     #expect(world.pods().count == 2)

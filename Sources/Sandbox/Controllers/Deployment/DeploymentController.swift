@@ -23,10 +23,10 @@ struct DeploymentController: BuiltInController {
   private func deployments(of change: ObjectChange, in cluster: any ClusterAccess) -> [TypedKey] {
     var names: Set<String> = []
     for set in [change.old, change.new].compactMap({ $0 }) {
-      guard let controller = Ownership.controller(of: set), controller["kind"]?.string == "Deployment" else { continue }
+      guard let controller = set.controllerReference, controller["kind"]?.string == "Deployment" else { continue }
       names.insert(controller["name"]?.string ?? "")
     }
-    if let set = change.new, Ownership.controller(of: set) == nil, !set.isBeingDeleted {
+    if let set = change.new, set.controllerReference == nil, !set.isBeingDeleted {
       for deployment in cluster.list(.deployments, namespace: set.namespace)
       where SelectorMatch.matches(deployment[path: ["spec", "selector"]], labels: set.labels) {
         names.insert(deployment.name)
@@ -39,10 +39,10 @@ struct DeploymentController: BuiltInController {
 
   /// A Deployment with the strategy Recreate waits until its old pods are gone.
   private func waitingDeployments(after change: ObjectChange, in cluster: any ClusterAccess) -> [TypedKey] {
-    guard change.new == nil, let pod = change.old, let owner = Ownership.controller(of: pod),
+    guard change.new == nil, let pod = change.old, let owner = pod.controllerReference,
       owner["kind"]?.string == "ReplicaSet",
       let set = cluster.get(.replicaSets, ObjectKey(namespace: pod.namespace, name: owner["name"]?.string ?? "")),
-      let controller = Ownership.controller(of: set), controller["kind"]?.string == "Deployment"
+      let controller = set.controllerReference, controller["kind"]?.string == "Deployment"
     else { return [] }
     let key = ObjectKey(namespace: pod.namespace, name: controller["name"]?.string ?? "")
     guard let deployment = cluster.get(.deployments, key), DeploymentView(deployment).isRecreate else { return [] }

@@ -58,7 +58,7 @@ extension DeploymentSync {
   private mutating func resolveCollision(on name: String, _ error: Status) throws(Status) -> ReplicaSetView {
     if let other = cluster.get(.replicaSets, ObjectKey(namespace: deployment.namespace, name: name)) {
       let set = ReplicaSetView(other)
-      if Ownership.controllerUID(of: other) == deployment.uid,
+      if other.controllerUID == deployment.uid,
         PodTemplate.isSameRevision(set.template, deployment.template)
       {
         return set

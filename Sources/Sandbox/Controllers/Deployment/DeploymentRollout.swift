@@ -79,7 +79,7 @@ extension DeploymentSync {
     let owners = Set(oldSets.map(\.uid))
     return cluster.list(.pods, namespace: deployment.namespace).contains { pod in
       let phase = PodView(pod).phase
-      return owners.contains(Ownership.controllerUID(of: pod) ?? "") && phase != "Failed" && phase != "Succeeded"
+      return owners.contains(pod.controllerUID ?? "") && phase != "Failed" && phase != "Succeeded"
     }
   }
 

@@ -60,13 +60,13 @@ struct DisruptionController: BuiltInController {
   private func scale(of pods: [JSON], in cluster: any ClusterAccess) -> Int {
     var scales: [String: Int] = [:]
     for pod in pods {
-      guard let owner = Ownership.controller(of: pod), owner["kind"] == "ReplicaSet",
+      guard let owner = pod.controllerReference, owner["kind"] == "ReplicaSet",
         let set = cluster.get(
           .replicaSets, ObjectKey(namespace: pod.namespace, name: owner["name"]?.string ?? "")),
         set.uid == owner["uid"]?.string
       else { continue }
       var top = set
-      if let controller = Ownership.controller(of: set), controller["kind"] == "Deployment",
+      if let controller = set.controllerReference, controller["kind"] == "Deployment",
         let deployment = cluster.get(
           .deployments, ObjectKey(namespace: pod.namespace, name: controller["name"]?.string ?? ""))
       {

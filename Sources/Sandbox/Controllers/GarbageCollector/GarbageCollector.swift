@@ -19,12 +19,12 @@ final class GarbageCollector: BuiltInController {
       if let old = change.old, old.uid != change.new?.uid { due += index.dependents(of: old.uid) }
       if let new = change.new, waitsForDependents(new) { due += index.dependents(of: new.uid) }
     }
-    if let new = change.new, new.isBeingDeleted || !Ownership.references(of: new).isEmpty {
+    if let new = change.new, new.isBeingDeleted || !new.ownerReferences.isEmpty {
       due.append(change.reference)
     }
     // An owner that waits for its dependents looks again when one of them has changed.
     for object in [change.old, change.new].compactMap({ $0 }) {
-      for reference in Ownership.references(of: object) {
+      for reference in object.ownerReferences {
         guard case .found(let owner, let key) = owner(reference, of: object, in: cluster), owner.isBeingDeleted else {
           continue
         }
@@ -74,7 +74,7 @@ final class GarbageCollector: BuiltInController {
     var remaining = 0
     var gone: Set<String> = []
     var waiting: Set<String> = []
-    for reference in Ownership.references(of: object) {
+    for reference in object.ownerReferences {
       let uid = reference["uid"]?.string ?? ""
       switch owner(reference, of: object, in: cluster) {
       case .found(let owner, _) where waitsForDependents(owner): waiting.insert(uid)
@@ -106,7 +106,7 @@ final class GarbageCollector: BuiltInController {
     let dependents = index.withLock { $0.dependents(of: object.uid) }
     let isCircle = dependents.contains { cluster.get($0.type, $0.key).map(waitsForDependents) ?? false }
     guard isCircle else { return }
-    let references = Ownership.references(of: object).map { reference in
+    let references = object.ownerReferences.map { reference in
       var reference = reference
       if reference["blockOwnerDeletion"] != nil { reference["blockOwnerDeletion"] = false }
       return reference
@@ -131,7 +131,7 @@ final class GarbageCollector: BuiltInController {
   private func finishForeground(_ owner: JSON, _ key: TypedKey, in cluster: any ClusterAccess) throws(Status) {
     let blocks = index.withLock { $0.dependents(of: owner.uid) }.contains { dependent in
       guard let object = cluster.get(dependent.type, dependent.key) else { return false }
-      return Ownership.references(of: object).contains {
+      return object.ownerReferences.contains {
         $0["uid"]?.string == owner.uid && $0["blockOwnerDeletion"]?.bool == true
       }
     }

@@ -19,6 +19,6 @@ struct OwnerIndex {
 
   private func owners(of object: JSON?) -> Set<String> {
     guard let object else { return [] }
-    return Set(Ownership.references(of: object).compactMap { $0["uid"]?.string })
+    return Set(object.ownerReferences.compactMap { $0["uid"]?.string })
   }
 }

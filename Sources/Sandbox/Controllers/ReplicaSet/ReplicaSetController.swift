@@ -37,10 +37,10 @@ struct ReplicaSetController: BuiltInController {
   private func sets(of change: ObjectChange, in cluster: any ClusterAccess) -> [TypedKey] {
     var names: Set<String> = []
     for pod in [change.old, change.new].compactMap({ $0 }) {
-      guard let controller = Ownership.controller(of: pod), controller["kind"]?.string == "ReplicaSet" else { continue }
+      guard let controller = pod.controllerReference, controller["kind"]?.string == "ReplicaSet" else { continue }
       names.insert(controller["name"]?.string ?? "")
     }
-    if let pod = change.new, Ownership.controller(of: pod) == nil, !pod.isBeingDeleted {
+    if let pod = change.new, pod.controllerReference == nil, !pod.isBeingDeleted {
       for set in cluster.list(.replicaSets, namespace: pod.namespace)
       where SelectorMatch.matches(set[path: ["spec", "selector"]], labels: pod.labels) {
         names.insert(set.name)
@@ -124,15 +124,15 @@ struct ReplicaSetController: BuiltInController {
 
   private func podsPerNode(relatedTo set: ReplicaSetView, in cluster: any ClusterAccess) -> [String: Int] {
     var related: Set<String> = [set.uid]
-    if let owner = Ownership.controllerUID(of: set.json) {
+    if let owner = set.json.controllerUID {
       for other in cluster.list(.replicaSets, namespace: set.json.namespace)
-      where Ownership.controllerUID(of: other) == owner {
+      where other.controllerUID == owner {
         related.insert(other.uid)
       }
     }
     var counts: [String: Int] = [:]
     for pod in cluster.list(.pods, namespace: set.json.namespace)
-    where PodView(pod).isActive && related.contains(Ownership.controllerUID(of: pod) ?? "") {
+    where PodView(pod).isActive && related.contains(pod.controllerUID ?? "") {
       counts[PodView(pod).nodeName, default: 0] += 1
     }
     return counts
@@ -143,7 +143,7 @@ struct ReplicaSetController: BuiltInController {
   ) throws(Status) {
     let wanted = set.template[path: ["metadata", "labels"]]?.strings ?? [:]
     let terminating = cluster.list(.pods, namespace: set.json.namespace).filter { pod in
-      Ownership.controllerUID(of: pod) == set.uid && pod.isBeingDeleted && !PodView(pod).isFinished
+      pod.controllerUID == set.uid && pod.isBeingDeleted && !PodView(pod).isFinished
     }
     var conditions = (set.json[path: ["status", "conditions"]]?.array ?? []).map(WorkloadCondition.init)
     if let failure {

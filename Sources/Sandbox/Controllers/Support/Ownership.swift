@@ -1,20 +1,7 @@
 import KubernetesAPI
 
-/// Owner references of untyped objects, as the controllers of Kubernetes read and write them.
+/// Owner references of untyped objects, as the controllers of Kubernetes write them.
 enum Ownership {
-  static func references(of object: JSON) -> [JSON] {
-    object[path: ["metadata", "ownerReferences"]]?.array ?? []
-  }
-
-  /// The reference to the controller that manages an object; at most one exists.
-  static func controller(of object: JSON) -> JSON? {
-    references(of: object).first { $0["controller"]?.bool == true }
-  }
-
-  static func controllerUID(of object: JSON) -> String? {
-    controller(of: object)?["uid"]?.string
-  }
-
   /// A reference that makes `owner` the controller of an object.
   static func controllerReference(to owner: JSON, of type: ResourceType) -> JSON {
     [
@@ -26,7 +13,7 @@ enum Ownership {
   /// The object with `owner` as its controller. A reference to the same owner that is there already is turned into
   /// the controller reference, as the merge key `uid` has it.
   static func adopting(_ object: JSON, by owner: JSON, of type: ResourceType) -> JSON {
-    var references = references(of: object)
+    var references = object.ownerReferences
     let reference = controllerReference(to: owner, of: type)
     if let index = references.firstIndex(where: { $0["uid"]?.string == owner.uid }) {
       references[index] = reference
@@ -38,7 +25,7 @@ enum Ownership {
 
   /// The object without its references to these owners.
   static func releasing(_ object: JSON, from owners: Set<String>) -> JSON {
-    setting(references(of: object).filter { !owners.contains($0["uid"]?.string ?? "") }, on: object)
+    setting(object.ownerReferences.filter { !owners.contains($0["uid"]?.string ?? "") }, on: object)
   }
 
   static func setting(_ references: [JSON], on object: JSON) -> JSON {
@@ -59,7 +46,7 @@ enum Claim {
   ///   - owner: the controller's object, for instance a Deployment.
   ///   - matches: whether its selector selects the labels of `object`.
   init(of object: JSON, by owner: JSON, matches: Bool) {
-    if let controller = Ownership.controllerUID(of: object) {
+    if let controller = object.controllerUID {
       if controller != owner.uid {
         self = .ignore
       } else if matches {
