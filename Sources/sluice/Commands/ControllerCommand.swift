@@ -6,7 +6,6 @@ import KubernetesClient
 import Logging
 import Operator
 import Prometheus
-import ServiceLifecycle
 
 /// Runs the operator.
 struct ControllerCommand: AsyncParsableCommand {
@@ -22,7 +21,9 @@ struct ControllerCommand: AsyncParsableCommand {
 
   @OptionGroup var connection: ConnectionOptions
 
-  @Option(name: .customLong("prometheus-url"), help: "Where Prometheus answers, as http://prometheus.monitoring:9090.")
+  @Option(
+    name: .customLong("prometheus-url"), help: "Where Prometheus answers, as http://prometheus.monitoring:9090.",
+    transform: FlagValue.address)
   var prometheusURL: String
 
   @Option(name: [.short, .long], help: "Only Rollouts of this namespace; all where absent.")
@@ -60,9 +61,6 @@ struct ControllerCommand: AsyncParsableCommand {
   var logLevel: Logger.Level = .info
 
   func validate() throws {
-    guard let url = URLComponents(string: prometheusURL), ["http", "https"].contains(url.scheme), url.host != nil else {
-      throw ValidationError("--prometheus-url: found '\(prometheusURL)', wanted an address as http://host:9090")
-    }
     guard (5...300).contains(leaseDuration) else {
       throw ValidationError("--leader-elect-lease-duration: found \(leaseDuration), wanted seconds from 5 to 300")
     }
@@ -79,8 +77,7 @@ struct ControllerCommand: AsyncParsableCommand {
 
   func run() async throws {
     let settings = try connection.settings()
-    var logger = Logger(label: "sluice") { StreamLogHandler.standardError(label: $0) }
-    logger.logLevel = logLevel
+    let logger = Logger.toStandardError(logLevel)
     let agent = "sluice/\(Version.text)"
     let outbound = try CurlTransport(TransportConfiguration(proxy: .environment(), userAgent: agent))
     let identity = "\(ProcessInfo.processInfo.hostName)_\(UUID().uuidString.prefix(8))"
@@ -104,19 +101,9 @@ struct ControllerCommand: AsyncParsableCommand {
       logger: logger)
     logger.info(
       "starting", metadata: ["version": "\(Version.text)", "server": "\(settings.server)", "identity": "\(identity)"])
-    let group = ServiceGroup(
-      configuration: ServiceGroupConfiguration(
-        services: [.init(service: controller, successTerminationBehavior: .gracefullyShutdownGroup)],
-        gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-    do {
-      try await group.run()
-    } catch {
-      await transport.shutdown()
-      await outbound.shutdown()
-      throw error
+    try await outbound.whileOpen {
+      try await transport.whileOpen { try await serve([controller], logger: logger) }
     }
-    await transport.shutdown()
-    await outbound.shutdown()
   }
 }
 

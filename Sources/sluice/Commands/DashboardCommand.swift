@@ -1,10 +1,8 @@
 import ArgumentParser
 import Dashboard
-import Foundation
 import HTTPTransport
 import KubernetesClient
 import Logging
-import ServiceLifecycle
 
 /// Serves the page that shows Rollouts as they go.
 struct DashboardCommand: AsyncParsableCommand {
@@ -38,8 +36,7 @@ struct DashboardCommand: AsyncParsableCommand {
   func run() async throws {
     let settings = try connection.settings()
     let transport = try CurlTransport(settings.transportConfiguration(userAgent: "sluice/\(Version.text)"))
-    var logger = Logger(label: "sluice") { StreamLogHandler.standardError(label: $0) }
-    logger.logLevel = .warning
+    let logger = Logger.toStandardError(.warning)
     let client = KubernetesClient(settings, transport: transport, logger: logger)
     let place = address.contains(":") ? "[\(address)]" : address
     let dashboard = Dashboard(
@@ -49,16 +46,6 @@ struct DashboardCommand: AsyncParsableCommand {
     ) { port in
       Output.print(["Rollouts of \(settings.server): http://\(place):\(port)/", "Ctrl-C ends it."])
     }
-    let group = ServiceGroup(
-      configuration: ServiceGroupConfiguration(
-        services: [.init(service: dashboard, successTerminationBehavior: .gracefullyShutdownGroup)],
-        gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-    do {
-      try await group.run()
-    } catch {
-      await transport.shutdown()
-      throw error
-    }
-    await transport.shutdown()
+    try await transport.whileOpen { try await serve([dashboard], logger: logger) }
   }
 }

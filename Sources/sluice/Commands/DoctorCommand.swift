@@ -11,7 +11,8 @@ struct DoctorCommand: AsyncParsableCommand {
       """)
 
   @Option(
-    name: .customLong("prometheus-url"), help: "Where Prometheus answers, seen from here; not asked where absent.")
+    name: .customLong("prometheus-url"), help: "Where Prometheus answers, seen from here; not asked where absent.",
+    transform: FlagValue.address)
   var prometheusURL: String?
   @Option(help: "The namespace that the controller runs in.")
   var controllerNamespace = "sluice-system"
@@ -22,20 +23,13 @@ struct DoctorCommand: AsyncParsableCommand {
   func run() async throws {
     let outbound = try CurlTransport(
       TransportConfiguration(proxy: .environment(), userAgent: "sluice/\(Version.text)"))
-    let result: Result<Diagnosis, any Error>
-    do {
-      result = .success(
-        try await cluster.withSession { session in
-          try await Doctor(
-            session: session, controllerNamespace: controllerNamespace, prometheusURL: prometheusURL,
-            outbound: outbound
-          ).diagnose()
-        })
-    } catch {
-      result = .failure(error)
+    let diagnosis = try await outbound.whileOpen {
+      try await cluster.withSession { session in
+        try await Doctor(
+          session: session, controllerNamespace: controllerNamespace, prometheusURL: prometheusURL, outbound: outbound
+        ).diagnose()
+      }
     }
-    await outbound.shutdown()
-    let diagnosis = try result.get()
     Output.print(try output.map { [try Output.text([diagnosis.json], as: $0)] } ?? diagnosis.lines)
     if diagnosis.exitCode != 0 { throw ExitCode(diagnosis.exitCode) }
   }

@@ -5,7 +5,6 @@ import KubernetesAPI
 import KubernetesClient
 import Logging
 import Sandbox
-import ServiceLifecycle
 import TrafficRouting
 
 /// Serves a cluster that is not one, to try a plan on a laptop.
@@ -65,8 +64,7 @@ struct SandboxCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    var logger = Logger(label: "sandbox") { StreamLogHandler.standardError(label: $0) }
-    logger.logLevel = logLevel
+    let logger = Logger.toStandardError(logLevel, label: "sandbox")
     if let kubeconfig { try await serve(kubeconfig, logger) }
     if let meshOf { try await simulateMesh(of: meshOf, logger) }
   }
@@ -97,7 +95,7 @@ struct SandboxCommand: AsyncParsableCommand {
       }
       Output.print(["Ctrl-C stops it, and everything in it is gone."])
     }
-    try await run([sandbox], logger)
+    try await sluice.serve([sandbox], logger: logger)
   }
 
   private func simulateMesh(of kubeconfig: String, _ logger: Logger) async throws {
@@ -123,20 +121,6 @@ struct SandboxCommand: AsyncParsableCommand {
         "Its metrics, for a Prometheus with honor_labels: http://127.0.0.1:\(port)/metrics",
       ])
     }
-    do {
-      try await run([mesh] + informers, logger)
-    } catch {
-      await transport.shutdown()
-      throw error
-    }
-    await transport.shutdown()
-  }
-
-  private func run(_ services: [any ServiceLifecycle.Service], _ logger: Logger) async throws {
-    let group = ServiceGroup(
-      configuration: ServiceGroupConfiguration(
-        services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
-        gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-    try await group.run()
+    try await transport.whileOpen { try await sluice.serve([mesh] + informers, logger: logger) }
   }
 }

@@ -43,27 +43,20 @@ struct StatusCommand: AsyncParsableCommand {
   var rollout: String
   @Flag(name: .shortAndLong, help: "Wait until it is promoted, rejected or stalled.")
   var wait = false
-  @Option(help: "How long to wait at most, as 30m or 90s.")
-  var timeout: String = "1h"
+  @Option(help: "How long to wait at most, as 30m or 90s.", transform: FlagValue.duration)
+  var timeout = Duration.seconds(3600)
   @Flag(help: "With --wait: a pause for a person is an end too.")
   var exitOnPause = false
   @OptionGroup var cluster: ClusterOptions
 
-  func validate() throws {
-    if GoDuration(timeout) == nil {
-      throw ValidationError("--timeout: found \"\(timeout)\", wanted a duration such as 30m or 90s")
-    }
-  }
-
   func run() async throws {
-    let limit = GoDuration(timeout)?.duration ?? .seconds(3600)
-    let standing = try await cluster.withSession { session in try await follow(session, limit: limit) }
+    let standing = try await cluster.withSession { session in try await follow(session) }
     if standing != .settled { throw ExitCode(standing.rawValue) }
   }
 
-  private func follow(_ session: Session, limit: Duration) async throws -> Standing {
+  private func follow(_ session: Session) async throws -> Standing {
     let time = session.client.time
-    let end = time.uptime + limit
+    let end = time.uptime + timeout
     var said = ""
     while true {
       let snapshot = try await session.snapshot(rollout)
@@ -77,7 +70,7 @@ struct StatusCommand: AsyncParsableCommand {
       case .paused, .unsettled: if !wait { return standing }
       }
       guard time.uptime < end else {
-        Output.note("not at an end within \(limit.text)")
+        Output.note("not at an end within \(timeout.text)")
         return .unsettled
       }
       try await time.sleep(for: min(.seconds(1), max(.milliseconds(10), end - time.uptime)))

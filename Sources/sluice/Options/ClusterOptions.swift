@@ -51,17 +51,13 @@ struct ClusterOptions: ParsableArguments {
   func withSession<Result>(_ body: (Session) async throws -> Result) async throws -> Result {
     let settings = try connection.settings()
     let transport = try CurlTransport(settings.transportConfiguration(userAgent: "sluice/\(Version.text)"))
-    var logger = Logger(label: "sluice") { StreamLogHandler.standardError(label: $0) }
-    logger.logLevel = .error
     let client = KubernetesClient(
-      settings, transport: transport, options: ClientOptions(fieldManager: "sluice-cli"), logger: logger)
+      settings, transport: transport, options: ClientOptions(fieldManager: "sluice-cli"),
+      logger: .toStandardError(.error))
     let session = Session(client: client, namespace: namespace ?? settings.namespace)
     do {
-      let result = try await body(session)
-      await transport.shutdown()
-      return result
+      return try await transport.whileOpen { try await body(session) }
     } catch {
-      await transport.shutdown()
       throw Session.explained(error)
     }
   }

@@ -33,6 +33,15 @@ enum FlagValue {
     return value
   }
 
+  /// Where an HTTP server answers.
+  static func address(_ text: String) throws -> String {
+    guard let url = URLComponents(string: text), ["http", "https"].contains(url.scheme), url.host?.isEmpty == false
+    else {
+      throw ValidationError("found '\(text)', wanted an address as http://host:9090")
+    }
+    return text
+  }
+
   /// `2026-11-24T08:00:00Z`, or a duration before now: `2h`.
   static func time(_ text: String, now: Date) throws -> Date {
     if let time = Timestamp(text) { return time.date }
