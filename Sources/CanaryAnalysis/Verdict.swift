@@ -54,9 +54,6 @@ public struct Judgement: Codable, Sendable, Hashable {
     case .noMeasurement: .unknown
     }
   }
-
-  /// Whether both tracks are bad, so that the run should hold and say that the environment is.
-  public var blamesEnvironment: Bool { finding == .environment }
 }
 
 extension Verdict {

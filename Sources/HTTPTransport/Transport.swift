@@ -12,6 +12,7 @@ public protocol Transport: Sendable {
   func stream(_ request: HTTPRequest) async throws -> HTTPStream
 }
 
+/// A request, with all that bounds it.
 public struct HTTPRequest: Sendable {
   public enum Method: String, Sendable {
     case get = "GET", post = "POST", put = "PUT", patch = "PATCH", delete = "DELETE"
@@ -54,6 +55,7 @@ public struct HTTPRequest: Sendable {
   }
 }
 
+/// A whole answer.
 public struct HTTPResponse: Sendable {
   public var status: Int
   /// In the order received; names in the server's spelling.

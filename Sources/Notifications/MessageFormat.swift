@@ -86,8 +86,14 @@ public enum MessageFormat: String, Sendable, Hashable, CaseIterable {
     return escaped
   }
 
+  /// By bytes: one character can be made of any number of them.
   private static func clip(_ text: String, _ limit: Int) -> String {
-    text.count <= limit ? text : text.prefix(limit - 1) + "…"
+    guard text.utf8.count > limit else { return text }
+    var bytes = "…".utf8.count
+    return text.prefix { character in
+      bytes += character.utf8.count
+      return bytes <= limit
+    } + "…"
   }
 
   // MARK: Our own

@@ -75,8 +75,6 @@ struct OutboxState: Sendable {
     self.limits = limits
   }
 
-  var isSending: Bool { queues.values.contains { $0.isSending } }
-
   /// Takes a message in.
   /// - Returns: those given up to make room, possibly the new one itself.
   mutating func enqueue(_ message: NotificationMessage, to channel: ChannelID, key: String, now: Duration) -> [GivenUp]

@@ -29,12 +29,4 @@ public enum PrometheusError: Error, Sendable, Equatable, CustomStringConvertible
     case .tooLarge(let bytes): "the answer of Prometheus is longer than \(bytes) bytes: aggregate its series"
     }
   }
-
-  /// Whether the same query may succeed later without anyone changing anything.
-  public var isTemporary: Bool {
-    switch self {
-    case .unavailable, .timedOut: true
-    case .badQuery, .refused, .nonsense, .tooManySeries, .tooLarge: false
-    }
-  }
 }

@@ -14,10 +14,6 @@ public protocol MeshMetrics: Sendable, Hashable {
   /// Requests by latency bucket.
   func latencyQuery(_ scopes: [MetricsScope], view: MetricsView, reading: MetricsReading) -> String?
 
-  /// Requests that reach the canary's pods beside the routing object, of callers without a proxy; `nil` where the mesh
-  /// does not tell them apart.
-  func bypassQuery(_ scopes: [MetricsScope], reading: MetricsReading) -> String?
-
   /// Requests at the callee by how their connection was secured, and of those without mutual TLS by caller, where it is
   /// known; `nil` where the mesh does not tell.
   func securityQuery(_ scopes: [MetricsScope], reading: MetricsReading) -> String?

@@ -141,7 +141,6 @@ import Testing
     let error = try #require(await error(ScriptedTransport(status: status, body)))
     #expect("\(error)".isEmpty == false)
     #expect(kindName(error) == kind)
-    #expect(error.isTemporary == (kind == "unavailable" || kind == "timedOut"))
     #expect(error.description.contains("\(status)"))
   }
 

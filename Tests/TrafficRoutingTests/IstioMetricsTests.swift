@@ -135,18 +135,8 @@ struct IstioMetricsTests {
   func nothing() throws {
     let scope = try scope(stable: "", canary: "")
     #expect(metrics.requestQuery([scope], view: .callee, reading: .counters) == nil)
-    #expect(metrics.bypassQuery([scope], reading: .counters) == nil)
     #expect(metrics.securityQuery([scope], reading: .counters) == nil)
     #expect(metrics.requestQuery([], view: .caller, reading: .counters) == nil)
-  }
-
-  @Test("requests beside the routing object are those to the canary's pods without a proxy's identity")
-  func bypass() throws {
-    #expect(
-      metrics.bypassQuery([try scope()], reading: .increase(.seconds(60)))
-        == "sum by (destination_workload_namespace, pod) (increase(istio_requests_total{reporter=\"destination\","
-        + "destination_workload_namespace=\"shop\",pod=~\"checkout-6f7c-[a-z0-9]{5}\","
-        + "connection_security_policy!=\"mutual_tls\"}[60s]))")
   }
 
   @Test("a first error begins at zero, a stable process that was never seen may not")

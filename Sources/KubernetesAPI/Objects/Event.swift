@@ -69,10 +69,3 @@ public struct CoreEvent: KubernetesResource, Hashable {
   public var reportingComponent: String?
   public var reportingInstance: String?
 }
-
-extension CoreEvent {
-  /// The last time that it was seen, whichever of its members says so.
-  public var lastSeen: MicroTime? {
-    series?.lastObservedTime ?? lastTimestamp.map { MicroTime($0.date) } ?? eventTime
-  }
-}

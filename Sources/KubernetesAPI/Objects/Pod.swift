@@ -76,10 +76,4 @@ public struct ContainerStatus: Codable, Sendable, Hashable {
 extension Pod {
   /// The condition Ready is True.
   public var isReady: Bool { status?.conditions?[type: "Ready"]?.isTrue ?? false }
-
-  /// The condition PodScheduled, where it is False: its reason is `Unschedulable` where no node fits.
-  public var schedulingProblem: Condition? {
-    guard let condition = status?.conditions?[type: "PodScheduled"], condition.status == .no else { return nil }
-    return condition
-  }
 }

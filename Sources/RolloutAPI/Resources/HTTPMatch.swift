@@ -33,7 +33,7 @@ public struct PathMatch: Codable, Sendable, Hashable {
     self.value = value
   }
 
-  public var kind: Kind { type ?? .pathPrefix }
+  public var kind: Kind { type ?? Defaults.pathType }
 }
 
 /// A header or a query parameter.
@@ -54,7 +54,7 @@ public struct NameValueMatch: Codable, Sendable, Hashable {
     self.value = value
   }
 
-  public var kind: Kind { type ?? .exact }
+  public var kind: Kind { type ?? Defaults.nameValueType }
 }
 
 public enum HTTPMethod: String, Codable, Sendable, Hashable, CaseIterable {

@@ -35,8 +35,6 @@ public struct EnvoyGatewayMetrics: MeshMetrics {
     }
   }
 
-  public func bypassQuery(_ scopes: [MetricsScope], reading: MetricsReading) -> String? { nil }
-
   public func securityQuery(_ scopes: [MetricsScope], reading: MetricsReading) -> String? { nil }
 
   static let process = ["instance", "namespace", "pod"]

@@ -29,16 +29,6 @@ public struct IstioMetrics: MeshMetrics {
     }
   }
 
-  /// Requests that reach the canary's pods beside the routing object: of callers without a proxy, and of proxies that
-  /// route by the callers' Service itself. Divided by ``requestQuery(_:view:reading:)``'s callee view of both tracks it
-  /// is the bypass.
-  public func bypassQuery(_ scopes: [MetricsScope], reading: MetricsReading) -> String? {
-    let patterns = scopes.compactMap { $0.podPattern([.canary]) }
-    guard !patterns.isEmpty else { return nil }
-    let labels = selector(pods: patterns, of: scopes) + ",connection_security_policy!=\"mutual_tls\""
-    return sum(Self.requests, labels, by: groups(.callee), reading: reading)
-  }
-
   private static let policyLabel = "connection_security_policy"
   private static let callerLabels = ["source_workload_namespace", "source_workload"]
 
@@ -76,16 +66,13 @@ public struct IstioMetrics: MeshMetrics {
       ].joined(separator: ",")
     case .callee:
       let patterns = scopes.compactMap { $0.podPattern() }
-      return patterns.isEmpty ? nil : selector(pods: patterns, of: scopes)
+      guard !patterns.isEmpty else { return nil }
+      return [
+        "reporter=\"destination\"",
+        PromQL.oneOf("destination_workload_namespace", scopes.map(\.namespace)),
+        "\(podLabel)=~\(PromQL.quoted(patterns.joined(separator: "|")))",
+      ].joined(separator: ",")
     }
-  }
-
-  private func selector(pods patterns: [String], of scopes: [MetricsScope]) -> String {
-    [
-      "reporter=\"destination\"",
-      PromQL.oneOf("destination_workload_namespace", scopes.map(\.namespace)),
-      "\(podLabel)=~\(PromQL.quoted(patterns.joined(separator: "|")))",
-    ].joined(separator: ",")
   }
 
   func sum(_ metric: String, _ labels: String, by groups: [String], reading: MetricsReading) -> String {

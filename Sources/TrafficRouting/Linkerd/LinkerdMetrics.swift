@@ -28,13 +28,6 @@ public struct LinkerdMetrics: MeshMetrics {
     }
   }
 
-  /// Requests of callers without a proxy are those without mutual TLS.
-  public func bypassQuery(_ scopes: [MetricsScope], reading: MetricsReading) -> String? {
-    inbound(scopes, [.canary]).map {
-      sum(Self.responses, $0 + ",tls!=\"true\"", by: groups(.callee), reading: reading)
-    }
-  }
-
   /// `tls="true"` without a `client_id` is TLS by which the callee does not know its caller.
   public func securityQuery(_ scopes: [MetricsScope], reading: MetricsReading) -> String? {
     inbound(scopes).map { labels in
@@ -68,8 +61,8 @@ public struct LinkerdMetrics: MeshMetrics {
   }
 
   /// The kubelet's probes are requests too, of a route with that name.
-  func inbound(_ scopes: [MetricsScope], _ tracks: [Track] = Track.allCases) -> String? {
-    let patterns = scopes.compactMap { $0.podPattern(tracks) }
+  func inbound(_ scopes: [MetricsScope]) -> String? {
+    let patterns = scopes.compactMap { $0.podPattern() }
     guard !patterns.isEmpty else { return nil }
     return [
       "direction=\"inbound\"", "route_name!=\"probe\"", PromQL.oneOf("namespace", scopes.map(\.namespace)),
