@@ -28,6 +28,11 @@ need() {
   apt_install "$2"
 }
 
+# want COMMAND PACKAGE: as need, but only what a few tests need, and not every distribution has.
+want() {
+  command -v "$1" >/dev/null || (apt_install "$2") || echo "without $1: the tests that need it are skipped"
+}
+
 # need_package PACKAGE: a package without a command of its own.
 need_package() {
   dpkg -s "$1" >/dev/null 2>&1 || apt_install "$1"

@@ -98,15 +98,17 @@ final class Daemon: Sendable {
   let log: URL
   private let process: Mutex<Process>
 
-  /// - Parameter output: gets what the program prints, and empty data at the end; where absent, the log does.
+  /// - Parameters:
+  ///   - input: what the program reads; nothing where absent.
+  ///   - output: gets what the program prints, and empty data at the end; where absent, the log does.
   init(
-    _ name: String, _ program: Program, _ arguments: [String], log: URL,
+    _ name: String, _ program: Program, _ arguments: [String], log: URL, input: Pipe? = nil,
     output: (@Sendable (Data) -> Void)? = nil
   ) throws {
     self.name = name
     self.log = log
     let process = try program.prepared(program.leading + arguments, log: log, errors: log)
-    process.standardInput = FileHandle.nullDevice
+    process.standardInput = input ?? FileHandle.nullDevice
     if let output {
       let pipe = Pipe()
       process.standardOutput = pipe
