@@ -13,12 +13,30 @@ public struct Evidence: Codable, Sendable, Hashable {
     }
   }
 
-  /// What a latency check knows of the quantile itself, in milliseconds: only the bucket it lies in.
+  /// What a latency check knows of the quantile itself, in milliseconds.
   public struct Latency: Codable, Sendable, Hashable {
     public var quantile: Double
     public var max: Double
+    /// The bucket that it lies in, as counted.
     public var canary: QuantileEstimate?
     public var stable: QuantileEstimate?
+    /// Between which boundaries it truly lies, with 95 % at all times at once.
+    public var canaryInterval: QuantileEstimate?
+    public var stableInterval: QuantileEstimate?
+  }
+
+  /// What is known of the answers as a whole, where a latency check compares them.
+  public struct Distribution: Codable, Sendable, Hashable {
+    /// How much larger the canary's share of slower answers may be, as counted.
+    public var margin: Double
+    /// Where the two shares are furthest apart, in milliseconds, and the shares of slower answers there; absent as long
+    /// as nothing was compared.
+    public var boundary: Double?
+    public var canary: Double?
+    public var stable: Double?
+    /// The largest e-value that "slower as a whole" reached, and the one that fails.
+    public var eValue: Double
+    public var threshold: Double
   }
 
   /// The name of the check in the plan.
@@ -45,6 +63,7 @@ public struct Evidence: Codable, Sendable, Hashable {
   /// The dispersion of stable's bad requests, where enough is known of it; above 1.5 they come in clumps.
   public var dispersion: Double?
   public var latency: Latency?
+  public var distribution: Distribution?
   /// Of a team's own query, which has values, or events of its own, instead of requests and bad ones.
   public var values: Values?
   /// Looks with a measurement of both tracks, and looks without.
@@ -63,10 +82,10 @@ public struct Evidence: Codable, Sendable, Hashable {
     var parts = ["\(property): canary \(Self.text(canary)), stable \(Self.text(stable))"]
     if let latency {
       let name = "p\(Self.number(latency.quantile * 100))"
-      let tracks = [("canary", latency.canary), ("stable", latency.stable)].compactMap { track, estimate in
-        estimate.map { "\(track) \(name) \($0.text)" }
+      let tracks = [("canary", latency.canaryInterval), ("stable", latency.stableInterval)].map { track, interval in
+        "\(track) \(name) \(interval?.text ?? "unknown")"
       }
-      if !tracks.isEmpty { parts.append(tracks.joined(separator: ", ") + " (at most \(Self.number(latency.max)) ms)") }
+      parts.append(tracks.joined(separator: ", ") + " (at most \(Self.number(latency.max)) ms)")
     } else if let limit {
       parts.append("at most \(Self.percent(limit)) allowed")
     }
@@ -77,6 +96,8 @@ public struct Evidence: Codable, Sendable, Hashable {
       parts.append("the canary's rate is at least \(Self.number(lower)) times stable's")
     default: break
     }
+    // What fails comes first.
+    if let distribution { parts.insert(distribution.sentence, at: distribution.isSlower ? 0 : parts.endIndex) }
     return (parts + notes).joined(separator: "; ")
   }
 
@@ -96,5 +117,25 @@ public struct Evidence: Codable, Sendable, Hashable {
     let scale = [1.0, 10, 100, 1000][places]
     let rounded = (value * scale).rounded() / scale
     return rounded == rounded.rounded() && abs(rounded) < 1e15 ? String(Int(rounded)) : String(rounded)
+  }
+}
+
+extension Evidence.Distribution {
+  init(_ watch: DistributionWatch, risk: Double) {
+    let widest = watch.test?.widest
+    self.init(
+      margin: watch.margin, boundary: widest?.boundary, canary: widest?.canary, stable: widest?.stable,
+      eValue: finite(exponential: watch.test?.logPeak ?? 0), threshold: 1 / risk)
+  }
+
+  /// Whether it fails the canary.
+  var isSlower: Bool { eValue >= threshold && (canary ?? 0) - (stable ?? 0) > margin }
+
+  /// `as a whole: 48 % of the canary's answers took more than 50 ms, 31 % of stable's (5 % further apart is tolerated)`.
+  var sentence: String {
+    guard let boundary, let canary, let stable else { return "the answers as a whole have not been compared yet" }
+    return "\(isSlower ? "slower " : "")as a whole: \(Evidence.percent(canary)) of the canary's answers took more than "
+      + "\(Evidence.number(boundary)) ms, \(Evidence.percent(stable)) of stable's "
+      + "(up to \(Evidence.percent(margin)) more are tolerated)"
   }
 }

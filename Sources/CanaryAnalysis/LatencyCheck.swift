@@ -10,6 +10,10 @@ import Foundation
 /// Against stable the e-processes of all boundaries at and above `max` are averaged, which is an e-process again and
 /// needs no correction for their number. The first one weighs half, the next a quarter, and so on: the boundary at the
 /// limit is the one that matters most, and a histogram that goes on to hours costs nothing.
+///
+/// Where the answers are compared as a whole too, half of the risk is that comparison's (``DistributionWatch``). What a
+/// canary answers in its warm-up is then left out of it: a process that has just started is a little slow in all it does,
+/// and need not be so slow that a ``WarmUp`` calls it cold.
 public struct LatencyCheck: TrackCheck, Hashable {
   public let settings: CheckSettings
   /// Above 0 and below 1.
@@ -25,20 +29,37 @@ public struct LatencyCheck: TrackCheck, Hashable {
   private var peak = 0.0
   private var blame = 0.0
   private var head = HeadStart()
+  private var distribution: DistributionWatch?
+  /// The same as much as they tell where slow answers come in clumps, for the intervals of the quantile.
+  private var canaryTold: LatencyHistogram?
+  private var stableTold: LatencyHistogram?
 
   private struct Boundary: Codable, Sendable, Hashable {
     var milliseconds: Double
     var watch: RateWatch
   }
 
-  public init(quantile: Double, max: Double, settings: CheckSettings) {
+  /// - Parameter distributionMargin: where the answers are compared as a whole, how much larger the share of the canary's
+  ///   may be, as counted, that are slower than any one boundary; 0 to 1.
+  public init(quantile: Double, max: Double, settings: CheckSettings, distributionMargin: Double? = nil) {
     self.quantile = quantile
     self.max = max
     self.settings = settings
+    distribution = distributionMargin.map { DistributionWatch(margin: $0) }
   }
 
   /// The share of requests that may be slower than ``max``.
   public var limit: Double { 1 - quantile }
+
+  /// Of the risk, what the comparison of the whole has.
+  static let distributionShare = 0.5
+  private var distributionRisk: Double { settings.risk * Self.distributionShare }
+  /// What the tests of slow requests decide by.
+  private var rates: CheckSettings {
+    var rates = settings
+    if distribution != nil { rates.risk -= distributionRisk }
+    return rates
+  }
 
   /// Teaches the check how stable's slow requests come (see ``Clumps``) by a look from before the run.
   public mutating func learn(stable: Measured<LatencyHistogram>, parts: [LatencyHistogram]) {
@@ -50,6 +71,7 @@ public struct LatencyCheck: TrackCheck, Hashable {
         boundaries[index].watch.learn(stable: counts, parts: parts.compactMap { $0.slower(than: milliseconds) })
       }
     }
+    distribution?.learn(stable: look, parts: parts)
   }
 
   /// Adds a look; the rules are those of ``ErrorRateCheck/record(canary:stable:)``. A look whose histograms lack the
@@ -74,6 +96,7 @@ public struct LatencyCheck: TrackCheck, Hashable {
       pairs.append((worse, base))
     }
     looks.measured()
+    let divisor = (above ?? below)?.watch.clumps.remedy.divisor ?? 1
     for (index, pair) in pairs.enumerated() {
       let milliseconds = boundaries[index].milliseconds
       boundaries[index].watch.record(
@@ -82,24 +105,37 @@ public struct LatencyCheck: TrackCheck, Hashable {
     }
     self.canary = self.canary.map { $0 + worse } ?? worse
     self.stable = self.stable.map { $0 + base } ?? base
+    let (worseTold, baseTold) = (worse.divided(by: divisor), base.divided(by: divisor))
+    canaryTold = canaryTold.map { $0 + worseTold } ?? worseTold
+    stableTold = stableTold.map { $0 + baseTold } ?? baseTold
+    if circumstances.contains(.warmingUp) {
+      distribution?.learn(stable: base, parts: parts.stable)
+    } else {
+      distribution?.record(canary: worse, stable: base, parts: parts.stable)
+    }
     peak = Swift.max(peak, logAverage { $0.comparison })
     blame = settings.tolerance?.ratio ?? 1 > 1 ? Swift.max(blame, logAverage { $0.equality ?? $0.comparison }) : peak
   }
 
   public mutating func discard(above logAllowance: Double) {
     let against = boundaries.map(\.watch.logAgainst).max() ?? 0
-    guard let shown = above ?? below, logAllowance < settings.logCertainty, against + head.log > logAllowance else {
+    guard let shown = above ?? below, logAllowance < rates.logCertainty, against + head.log > logAllowance else {
       return
     }
     head.begin(with: logAllowance, discarding: shown.watch.canary.counts)
     for index in boundaries.indices { boundaries[index].watch.beginAnew() }
     canary = nil
     stable = nil
+    canaryTold = nil
+    stableTold = nil
     peak = 0
     blame = 0
   }
 
-  public var fails: Bool { rule?.failure != nil }
+  public var fails: Bool { rule?.failure != nil || isSlower }
+
+  /// Whether the answers are slower as a whole, where they are compared so.
+  private var isSlower: Bool { distribution?.isSlower(alpha: distributionRisk) ?? false }
 
   /// The first boundary at or above ``max``, and the last one at or below it.
   private var above: Boundary? { boundaries.first { $0.milliseconds >= max } }
@@ -108,7 +144,7 @@ public struct LatencyCheck: TrackCheck, Hashable {
   /// What the tests say; `nil` without boundaries.
   private var rule: RateRule? {
     guard let shown = above ?? below else { return nil }
-    let settings = head.applied(to: settings)
+    let settings = head.applied(to: rates)
     let isWorse =
       settings.tolerance.map { tolerance in
         peak >= -log(settings.comparisonRisk) && compared.contains { $0.watch.exceeds(margin: tolerance.margin) }
@@ -126,6 +162,7 @@ public struct LatencyCheck: TrackCheck, Hashable {
     var (finding, note) = rule.finding(
       minimumRequests: settings.minimumRequests,
       isKept: below?.watch.canary.isKept(risk: settings.passRisk) ?? false)
+    if isSlower, !finding.isFailure { (finding, note) = (.slowerThanStable, nil) }
     if finding == .undecided, let bucket = canary?.quantile(quantile), bucket.isBlind(to: max) {
       note = bucketNote(above: above?.milliseconds, below: below?.milliseconds)
     }
@@ -134,11 +171,15 @@ public struct LatencyCheck: TrackCheck, Hashable {
     let proof = finding == .kept ? below ?? shown : shown
     var evidence = Evidence(
       check: settings.name, property: "requests slower than \(Evidence.number(proof.milliseconds)) ms",
-      watch: proof.watch, settings: settings, head: head, looks: looks)
+      watch: proof.watch, settings: rates, head: head, looks: looks)
+    evidence.risk = settings.risk
     evidence.limit = limit
     evidence.comparisonEValue = settings.tolerance.map { _ in finite(exponential: peak + head.log) }
     evidence.latency = Evidence.Latency(
-      quantile: quantile, max: max, canary: canary?.quantile(quantile), stable: stable?.quantile(quantile))
+      quantile: quantile, max: max, canary: canary?.quantile(quantile), stable: stable?.quantile(quantile),
+      canaryInterval: canaryTold?.quantileInterval(quantile, risk: Evidence.displayRisk),
+      stableInterval: stableTold?.quantileInterval(quantile, risk: Evidence.displayRisk))
+    evidence.distribution = distribution.map { Evidence.Distribution($0, risk: distributionRisk) }
     evidence.window = window
     evidence.queries = queries
     return looks.judgement(finding, note: note, evidence: evidence)
@@ -189,7 +230,8 @@ public struct LatencyCheck: TrackCheck, Hashable {
     let watch = RateWatch(limit: limit, toleratedRatio: 1)
     var evidence = Evidence(
       check: settings.name, property: "requests slower than \(Evidence.number(max)) ms", watch: watch,
-      settings: settings, head: head, looks: looks)
+      settings: rates, head: head, looks: looks)
+    evidence.risk = settings.risk
     evidence.limit = limit
     evidence.window = window
     evidence.queries = queries

@@ -67,7 +67,7 @@ public struct LatencyHistogram: Codable, Sendable, Hashable {
     self.init(unchecked: boundaries, levelled, max(total, largest))
   }
 
-  private init(unchecked boundaries: [Double], _ cumulative: [Double], _ total: Double) {
+  init(unchecked boundaries: [Double], _ cumulative: [Double], _ total: Double) {
     self.boundaries = boundaries
     self.cumulative = cumulative
     self.total = total
@@ -111,7 +111,7 @@ public struct LatencyHistogram: Codable, Sendable, Hashable {
   }
 }
 
-/// The bucket that a quantile lies in, in milliseconds: more is not known of it.
+/// The boundaries between which a quantile lies, in milliseconds: a histogram knows no more of it.
 public struct QuantileEstimate: Codable, Sendable, Hashable {
   public var lower: Double
   /// `nil` beyond the last boundary.
@@ -122,8 +122,9 @@ public struct QuantileEstimate: Codable, Sendable, Hashable {
     self.upper = upper
   }
 
-  /// `100 … 250 ms`, or `above 10000 ms`.
+  /// `100 … 250 ms`, `above 10000 ms`, or `unknown` where nothing is excluded.
   public var text: String {
-    upper.map { "\(Evidence.number(lower)) … \(Evidence.number($0)) ms" } ?? "above \(Evidence.number(lower)) ms"
+    if lower == 0, upper == nil { return "unknown" }
+    return upper.map { "\(Evidence.number(lower)) … \(Evidence.number($0)) ms" } ?? "above \(Evidence.number(lower)) ms"
   }
 }

@@ -11,6 +11,8 @@ public struct Circumstances: OptionSet, Codable, Sendable, Hashable {
   public static let uneven = Circumstances(rawValue: 1)
   /// Stable gets no requests by plan, so the limit judges alone.
   public static let alone = Circumstances(rawValue: 2)
+  /// More traffic reaches the canary since a short while, and it may be cold (see ``WarmUp``).
+  public static let warmingUp = Circumstances(rawValue: 4)
 }
 
 /// What each process of the tracks did in one look, where that is known; a clump falls on one of them.

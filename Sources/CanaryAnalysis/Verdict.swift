@@ -18,6 +18,8 @@ public struct Judgement: Codable, Sendable, Hashable {
     case kept = "Kept"
     /// The canary is worse than stable beyond doubt, by more than is tolerated.
     case worseThanStable = "WorseThanStable"
+    /// The canary's answers are slower than stable's as a whole beyond doubt, by more than is tolerated.
+    case slowerThanStable = "SlowerThanStable"
     /// The canary breaks the limit beyond doubt, and stable does not.
     case limitBroken = "LimitBroken"
     /// The canary breaks the limit and stable is no better: the fault lies in what both depend on. A hold, no abort.
@@ -35,7 +37,7 @@ public struct Judgement: Codable, Sendable, Hashable {
     case noMeasurement = "NoMeasurement"
 
     /// Whether it is the canary's fault beyond doubt.
-    public var isFailure: Bool { self == .worseThanStable || self == .limitBroken }
+    public var isFailure: Bool { [.worseThanStable, .slowerThanStable, .limitBroken].contains(self) }
   }
 
   public var finding: Finding
@@ -49,7 +51,7 @@ public struct Judgement: Codable, Sendable, Hashable {
   public var verdict: Verdict {
     switch finding {
     case .kept: .pass
-    case .worseThanStable, .limitBroken: .fail
+    case .worseThanStable, .slowerThanStable, .limitBroken: .fail
     case .environment, .onePod, .warmingUp, .tooFewRequests, .undecided: .insufficient
     case .noMeasurement: .unknown
     }

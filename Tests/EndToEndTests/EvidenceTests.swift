@@ -74,6 +74,49 @@ extension EndToEnd {
     }
   }
 
+  @Test("a canary whose middle is slower, with stable's p99, is seen by the comparison of whole distributions alone")
+  func distribution() async throws {
+    // 40 ms instead of 20 in the median, and 80 ms at the 99th percentile as stable has.
+    let slower = "v2-slow40-tail80"
+    var manifest = Manifest(steps: ["{weight: 50, analyze: {for: 20s}}"])
+    manifest.slos = [
+      "{name: p99, latency: {quantile: \"99\", max: 500ms}}",
+      "{name: whole, mode: DryRun, latency: {quantile: \"99\", max: 500ms}, compare: {distribution: {}}}",
+    ]
+    try await Shop.open("distribution", manifest) { shop in
+      try await shop.setImage(slower)
+      try await shop.status(0)
+      let step = try #require(
+        try await shop.run(slower)[path: ["status", "timeline"]]?.array?.first { $0["kind"]?.string == "Step" })
+      func check(_ name: String) -> JSON? { step["checks"]?.array?.first { $0["name"]?.string == name } }
+      #expect(check("p99")?["verdict"]?.string == "Pass", "\(String(describing: check("p99")))")
+      #expect(check("p99")?[path: ["evidence", "distribution"]] == nil)
+      let whole = try #require(check("whole"))
+      #expect(whole["finding"]?.string == "SlowerThanStable", "\(whole)")
+      let found = try #require(whole[path: ["evidence", "distribution"]])
+      func number(_ name: String) throws -> Double { try #require(found[name]?.string.flatMap(Double.init)) }
+      // Of log-normal answers 94 % of the canary's are above 25 ms, and 35 % of stable's.
+      let (canary, stable) = (try number("canary"), try number("stable"))
+      #expect(found["boundary"]?.string == "25" && abs(canary - 0.94) < 0.05 && abs(stable - 0.35) < 0.05, "\(found)")
+      let (eValue, threshold) = (try number("eValue"), try number("threshold"))
+      #expect(eValue >= threshold)
+      // Boundaries around 80 ms; some 3000 requests do not always tell p99 from 100.
+      let track = whole[path: ["evidence", "stable"]]
+      #expect(track?["latencyLower"]?.string == "50", "\(whole)")
+      #expect(["100", "250"].contains(track?["latencyUpper"]?.string), "\(whole)")
+    }
+    manifest.slos = ["{name: p99, latency: {quantile: \"99\", max: 500ms}, compare: {distribution: {margin: 10%}}}"]
+    try await Shop.open("distribution-abort", manifest) { shop in
+      try await shop.setImage(slower)
+      try await shop.status(2)
+      try await expectRejected(shop, slower, naming: "p99: slower as a whole: ")
+      let explained = try await shop.decide("explain", "checkout")
+      #expect(explained.contains("The canary's answers as a whole are slower than stable's"), "\(explained)")
+      #expect(explained.contains("slower than stable as a whole? the numbers were up to"), "\(explained)")
+      #expect(explained.contains("stable p99 50 … "), "\(explained)")
+    }
+  }
+
   @Test("an autopilot's plan is tried on what a real Prometheus has of a release, pods and all")
   func backtestOfAutopilot() async throws {
     var manifest = Manifest(steps: ["{weight: 50, analyze: {for: 40s}}"])

@@ -61,6 +61,28 @@ import TrafficRouting
     #expect(report.canary.all < report.stable.all / 5)
   }
 
+  private static let whole = SLOSpec(
+    name: "p99", latency: LatencySpec(quantile: "99", max: "400ms"),
+    compare: CompareSpec(distribution: DistributionSpec(margin: "5%")))
+
+  @Test("a canary with stable's p99 and a slower middle is promoted by its quantile and aborted by its distribution")
+  func distribution() throws {
+    // 50 and 80 ms with the same p99 of 160 ms: ln (160/80) / 2.326 = 0.298.
+    let slower = model {
+      $0.canary.latency = 80; $0.canarySpread = 0.298
+    }
+    let plain = SLOSpec(name: "p99", latency: LatencySpec(quantile: "99", max: "400ms"))
+    let unseen = Rehearsal(try plan([plain]), model: slower, seed: 1).result()
+    #expect(unseen.outcome == .promoted, "\(unseen.reason)")
+    let seen = Rehearsal(try plan([Self.whole]), model: slower, seed: 1).result()
+    #expect(seen.outcome == .aborted)
+    #expect(seen.reason.contains("as a whole: "), "\(seen.reason)")
+    for seed in 1...10 {
+      let good = Rehearsal(try plan([Self.whole]), model: model(), seed: UInt64(seed)).result()
+      #expect(good.outcome == .promoted, "\(good.reason)")
+    }
+  }
+
   private static let orders = SLOSpec(
     name: "orders", query: "sum(increase(orders_total{pod=~\"$(pods)\"}[$(window)]))", kind: .events,
     compare: CompareSpec(ratio: BoundsSpec(min: "0.8")))

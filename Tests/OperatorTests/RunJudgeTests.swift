@@ -315,7 +315,9 @@ struct RunJudgeTests {
   func sum(bakes: Bool, pilots: Bool, guardsAbort: Bool) throws {
     let slos = [
       SLOSpec(name: "errors", errorRate: ErrorRateSpec(max: "1%")),
-      SLOSpec(name: "p99", latency: LatencySpec(quantile: "99", max: "500ms")),
+      SLOSpec(
+        name: "p99", latency: LatencySpec(quantile: "99", max: "500ms"),
+        compare: CompareSpec(distribution: DistributionSpec())),
       SLOSpec(name: "tried", mode: .dryRun, errorRate: ErrorRateSpec(max: "5%")),
     ]
     let plan = try Plan(

@@ -343,6 +343,21 @@ import Testing
       "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, compare: {against: None, margin: 1%}}]",
       at: "spec.analysis.slos[0].compare.against", "None beside", "Stable"),
     Case(
+      "spec.analysis.slos",
+      "[{name: a, latency: {quantile: \"99\", max: 1s}, compare: {against: None, distribution: {}}}]",
+      at: "spec.analysis.slos[0].compare.against", "None beside", "no ratio, margin and distribution"),
+    Case(
+      "spec.analysis.slos",
+      "[{name: a, latency: {quantile: \"99\", max: 1s}, compare: {distribution: {margin: 60%}}}]",
+      at: "spec.analysis.slos[0].compare.distribution.margin", "60%", "0% to 50%"),
+    Case(
+      "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, compare: {distribution: {}}}]",
+      at: "spec.analysis.slos[0].compare.distribution", "with errorRate", "beside latency only"),
+    Case(
+      "spec.analysis.slos",
+      "[{name: a, query: 'up{pod=~\"$(pods)\"}', compare: {ratio: {min: \"0.9\"}, distribution: {}}}]",
+      at: "spec.analysis.slos[0].compare.distribution", "with a query", "beside latency only"),
+    Case(
       "spec.analysis.slos", "[{name: a, query: \"up\"}]", at: "spec.analysis.slos[0]", "without bounds",
       "value, compare"),
     Case(

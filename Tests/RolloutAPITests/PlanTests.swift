@@ -171,6 +171,8 @@ import Testing
       - {name: a, errorRate: {max: 1%}}
       - {name: b, errorRate: {max: 1%}, compare: {ratio: {max: "1.5"}, margin: 0.25%}}
       - {name: c, latency: {quantile: "99.9", max: 1s}, compare: {against: None}}
+      - {name: e, latency: {quantile: "99.9", max: 1s}, compare: {distribution: {}}}
+      - {name: f, latency: {quantile: "99.9", max: 1s}, compare: {ratio: {max: "1.5"}, distribution: {margin: 10%}}}
       - {name: d, query: 'q{hash="$(hash)"}', value: {max: "3"}, compare: {difference: {min: "-1", max: "1"}}}
       """)
     let slos = try plan(document).analysis.slos.map(\.objective)
@@ -178,9 +180,15 @@ import Testing
     let ratio = try #require(DecimalString("1.5"))
     #expect(
       slos == [
-        .errorRate(max: max, comparison: .init(ratio: .one, margin: nil)),
-        .errorRate(max: max, comparison: .init(ratio: ratio, margin: Percent("0.25%"))),
+        .errorRate(max: max, comparison: .init(ratio: .one, margin: nil, distribution: nil)),
+        .errorRate(max: max, comparison: .init(ratio: ratio, margin: Percent("0.25%"), distribution: nil)),
         .latency(quantile: try #require(Quantile("99.9")), max: .seconds(1), comparison: nil),
+        .latency(
+          quantile: try #require(Quantile("99.9")), max: .seconds(1),
+          comparison: .init(ratio: .one, margin: nil, distribution: Percent(5))),
+        .latency(
+          quantile: try #require(Quantile("99.9")), max: .seconds(1),
+          comparison: .init(ratio: ratio, margin: nil, distribution: Percent(10))),
         .query(
           .init(
             expression: try PromQLQuery(parsing: "q{hash=\"$(hash)\"}"),

@@ -120,6 +120,7 @@ import Testing
       "spec.autopilot.startWeight": JSON(Defaults.startWeight),
       "spec.analysis": .emptyObject,
       "spec.analysis.slos[].compare.against": .string(Defaults.against.rawValue),
+      "spec.analysis.slos[].compare.distribution.margin": .string(Defaults.distributionMargin),
       "spec.analysis.slos[].mode": .string(Defaults.mode.rawValue),
       "spec.analysis.templates[].kind": .string(Defaults.templateKind.rawValue),
       "spec.analysis.deadline": .string(Defaults.deadline),
@@ -152,6 +153,7 @@ import Testing
         Self.defaults(try Self.schema(type), "")
           == [
             "spec.slos[].compare.against": .string(Defaults.against.rawValue),
+            "spec.slos[].compare.distribution.margin": .string(Defaults.distributionMargin),
             "spec.slos[].mode": .string(Defaults.mode.rawValue),
           ])
     }

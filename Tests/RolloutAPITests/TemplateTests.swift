@@ -39,7 +39,7 @@ import Testing
     #expect(plan.analysis.slos.map(\.name) == ["own", "errors", "slow", "orders"])
     #expect(
       plan.analysis.slos[1].objective
-        == .errorRate(max: try #require(Percent(1)), comparison: .init(ratio: .one, margin: nil)))
+        == .errorRate(max: try #require(Percent(1)), comparison: .init(ratio: .one, margin: nil, distribution: nil)))
     guard case .latency(_, let max, _) = plan.analysis.slos[2].objective else { throw PlanErrors([]) }
     #expect(max == .milliseconds(250))
     guard case .query(let query) = plan.analysis.slos[3].objective else { throw PlanErrors([]) }

@@ -140,6 +140,30 @@ import Testing
     #expect(Explanation.lines(run, withQueries: true).contains { $0.hasSuffix("cpu: Pass (Normal)") })
   }
 
+  @Test("latencies are told by the interval of their quantile, and as a whole where they are compared so")
+  func distribution() throws {
+    var run = try #require(try running().run)
+    run.status?.timeline = nil
+    run.status?.checks = [
+      CheckRecord(
+        name: "p99", verdict: .fail, finding: "SlowerThanStable",
+        evidence: EvidenceRecord(
+          canary: .init(requests: "900", bad: "1", latencyLower: "310", latencyUpper: "420"),
+          stable: .init(requests: "9000", bad: "9", latencyLower: "180"), risk: "0.001", quantile: "0.99",
+          distribution: .init(
+            margin: "0.05", boundary: "50", canary: "0.48", stable: "0.31", eValue: "5000", threshold: "2000")))
+    ]
+    let explained = Explanation.lines(run)
+    for line in [
+      "The canary's answers as a whole are slower than stable's at the same time, by more than is tolerated and than "
+        + "chance explains. Its limit may well be kept.",
+      "canary: 1 of 900 requests, quantile 310 to 420 ms", "stable: 9 of 9000 requests, quantile 180 ms or more",
+      "slower than stable as a whole? the numbers were up to 5000 times likelier if it is; an abort needs 2000 times",
+    ] {
+      #expect(explained.contains("      " + line), "\(explained)")
+    }
+  }
+
   @Test("while it bakes, the place says so")
   func baking() throws {
     var snapshot = try running()

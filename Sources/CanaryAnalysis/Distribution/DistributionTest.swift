@@ -76,6 +76,22 @@ public struct DistributionTest: Codable, Sendable, Hashable {
   /// Whether "no slower than tolerated" was ever refuted: true for such a canary with probability ≤ `alpha`.
   public func rejects(alpha: Double) -> Bool { logPeak >= -log(alpha) }
 
+  /// Where the shares of slower answers that were counted so far are furthest apart, the canary's above stable's; `nil`
+  /// before both tracks have answers.
+  public var widest: (boundary: Double, canary: Double, stable: Double)? {
+    let (own, base) = (canary.reduce(0, +), stable.reduce(0, +))
+    guard own > 0, base > 0 else { return nil }
+    var (ownBelow, baseBelow) = (0.0, 0.0)
+    var widest: (boundary: Double, canary: Double, stable: Double)?
+    for (index, boundary) in boundaries.enumerated() {
+      ownBelow += canary[index]
+      baseBelow += stable[index]
+      let slower = (boundary: boundary, canary: 1 - ownBelow / own, stable: 1 - baseBelow / base)
+      if widest.map({ slower.canary - slower.stable > $0.canary - $0.stable }) ?? true { widest = slower }
+    }
+    return widest
+  }
+
   /// θ of each bucket, never falling, as far as is known.
   var ratios: [Double] {
     let (own, base) = (canary.reduce(0, +), stable.reduce(0, +))

@@ -1,6 +1,12 @@
 import Foundation
 
 extension LatencyHistogram {
+  /// The histogram that carries as much information when answers come in clumps.
+  func divided(by factor: Double) -> LatencyHistogram {
+    guard factor != 1 else { return self }
+    return LatencyHistogram(unchecked: boundaries, cumulative.map { $0 / factor }, total / factor)
+  }
+
   /// Between which boundaries a quantile lies, at all times at once: the probability that it is ever outside is at most
   /// `risk`, however often one looks. `nil` without requests.
   ///

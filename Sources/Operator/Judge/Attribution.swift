@@ -84,7 +84,8 @@ struct Attribution: Sendable {
         let culprit = blame.stableCulprit(limit: limit, risk: Self.podRisk)
       else { break }
       note(culprit.sentence)
-    case .onePod, .warmingUp, .tooFewRequests, .noMeasurement: break
+    // Which pod answers slowly is counted beyond the limit alone.
+    case .slowerThanStable, .onePod, .warmingUp, .tooFewRequests, .noMeasurement: break
     }
     return judged
   }

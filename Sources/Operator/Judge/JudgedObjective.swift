@@ -93,7 +93,9 @@ struct JudgedObjective: Sendable {
       let settings = settings(limit: 1 - quantile.fraction, comparison)
       return .latency(
         ViewsCheck(count: views, settings: settings) {
-          LatencyCheck(quantile: quantile.fraction, max: max / .milliseconds(1), settings: $0)
+          LatencyCheck(
+            quantile: quantile.fraction, max: max / .milliseconds(1), settings: $0,
+            distributionMargin: comparison?.distribution?.fraction)
         })
     case .query: return nil
     }

@@ -253,6 +253,7 @@ struct RunJudge: Sendable {
         func circumstances(_ question: LookAnswers.Question) -> Circumstances {
           var found: Circumstances = tracks.isServed(.stable, view) ? [] : .alone
           if uneven.contains(question) { found.insert(.uneven) }
+          if warmUp.logAllowance != nil { found.insert(.warmingUp) }
           return found
         }
         switch objectives[index].check {

@@ -236,13 +236,16 @@ extension EvidenceRecord {
   init(_ evidence: Evidence) {
     self.init(
       property: evidence.property,
-      canary: Track(evidence.canary, evidence.values.map { ($0.canary, $0.canaryAmount) }),
-      stable: Track(evidence.stable, evidence.values.map { ($0.stable, $0.stableAmount) }),
+      canary: Track(
+        evidence.canary, evidence.values.map { ($0.canary, $0.canaryAmount) }, evidence.latency?.canaryInterval),
+      stable: Track(
+        evidence.stable, evidence.values.map { ($0.stable, $0.stableAmount) }, evidence.latency?.stableInterval),
       limit: Self.text(evidence.limit), ratioLower: Self.text(evidence.ratioLower),
       ratioUpper: Self.text(evidence.ratioUpper), eValue: Self.text(evidence.comparisonEValue),
       threshold: Self.text(evidence.comparisonThreshold), limitEValue: Self.text(evidence.limitEValue),
       limitThreshold: Self.text(evidence.limitThreshold), risk: evidence.risk > 0 ? Self.text(evidence.risk) : nil,
-      budget: Self.text(evidence.budget),
+      budget: Self.text(evidence.budget), quantile: Self.text(evidence.latency?.quantile),
+      distribution: evidence.distribution.map(Distribution.init),
       ratio: Self.text(evidence.values?.ratio), wanted: evidence.values?.wanted,
       window: evidence.window.map { Duration.seconds($0 < 1 ? $0 : $0.rounded()).text },
       queries: evidence.queries.isEmpty ? nil : evidence.queries, notes: evidence.notes.isEmpty ? nil : evidence.notes)
@@ -255,8 +258,12 @@ extension EvidenceRecord {
 }
 
 extension EvidenceRecord.Track {
-  /// - Parameter query: of a query its value, and what its counters counted; `nil` of requests and bad ones.
-  init(_ track: Evidence.Track, _ query: (value: Double?, amount: Evidence.Amount?)?) {
+  /// - Parameters:
+  ///   - query: of a query its value, and what its counters counted; `nil` of requests and bad ones.
+  ///   - quantile: of latency, between what it lies.
+  init(
+    _ track: Evidence.Track, _ query: (value: Double?, amount: Evidence.Amount?)?, _ quantile: QuantileEstimate?
+  ) {
     if let query {
       self.init(
         requests: EvidenceRecord.text(query.amount?.per), lower: EvidenceRecord.text(query.amount?.lower),
@@ -266,6 +273,16 @@ extension EvidenceRecord.Track {
     }
     self.init(
       requests: EvidenceRecord.text(track.counts.requests), bad: EvidenceRecord.text(track.counts.bad),
-      lower: EvidenceRecord.text(track.interval.lower), upper: EvidenceRecord.text(track.interval.upper))
+      lower: EvidenceRecord.text(track.interval.lower), upper: EvidenceRecord.text(track.interval.upper),
+      latencyLower: EvidenceRecord.text(quantile?.lower), latencyUpper: EvidenceRecord.text(quantile?.upper))
+  }
+}
+
+extension EvidenceRecord.Distribution {
+  init(_ found: Evidence.Distribution) {
+    self.init(
+      margin: EvidenceRecord.text(found.margin), boundary: EvidenceRecord.text(found.boundary),
+      canary: EvidenceRecord.text(found.canary), stable: EvidenceRecord.text(found.stable),
+      eValue: EvidenceRecord.text(found.eValue), threshold: EvidenceRecord.text(found.threshold))
   }
 }

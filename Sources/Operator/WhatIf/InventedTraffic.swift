@@ -38,6 +38,8 @@ public struct TrafficModel: Codable, Sendable, Hashable {
   public var canary: Behaviour
   /// The deviation of the logarithm of an answer's time; its law is log-normal.
   public var spread: Double
+  /// The same of the canary's answers; that of stable's where absent.
+  public var canarySpread: Double?
   /// How far the rate swings up and down in the course of a day, 0 to 1.
   public var swing: Double
   /// The mean size of clumps of errors; 1 for independent ones.
@@ -50,13 +52,14 @@ public struct TrafficModel: Codable, Sendable, Hashable {
   public var pods = PodModel()
 
   public init(
-    rate: Double, stable: Behaviour, canary: Behaviour, spread: Double = 0.5, swing: Double = 0, clumps: Double = 1,
-    faultAfter: Double = 0, values: [String: Value] = [:]
+    rate: Double, stable: Behaviour, canary: Behaviour, spread: Double = 0.5, canarySpread: Double? = nil,
+    swing: Double = 0, clumps: Double = 1, faultAfter: Double = 0, values: [String: Value] = [:]
   ) {
     self.rate = rate
     self.stable = stable
     self.canary = canary
     self.spread = spread
+    self.canarySpread = canarySpread
     self.swing = swing
     self.clumps = clumps
     self.faultAfter = faultAfter
@@ -89,6 +92,10 @@ struct InventedTraffic: TrafficSource {
     track == .stable || time < model.faultAfter ? model.stable : model.canary
   }
 
+  private func spread(_ track: Track, at time: Double) -> Double {
+    track == .stable || time < model.faultAfter ? model.spread : model.canarySpread ?? model.spread
+  }
+
   mutating func look(from: Double, to: Double, share: Double) -> [Track: TrackLook] {
     let mean = rate(from, to) * (to - from)
     let share = from >= model.faultAfter ? share * (1 - model.pods.away) : share
@@ -97,13 +104,15 @@ struct InventedTraffic: TrafficSource {
     for (track, part) in [(Track.stable, 1 - share), (.canary, share)] where part > 0 {
       let requests = random.poisson(mean * part)
       guard track == .canary, let bad = model.pods.oneBad, from >= model.faultAfter, canaryPods > 1 else {
-        look[track] = draw(requests, behaviour(track, at: from))
+        look[track] = draw(requests, behaviour(track, at: from), spread(track, at: from))
         continue
       }
       let behaviours = (0..<canaryPods).map { pod in
         TrafficModel.Behaviour(errors: pod == 0 ? bad : model.canary.errors, latency: model.canary.latency)
       }
-      canaryParts = behaviours.map { draw(random.poisson(Double(requests) / Double(canaryPods)), $0) }
+      canaryParts = behaviours.map {
+        draw(random.poisson(Double(requests) / Double(canaryPods)), $0, spread(.canary, at: from))
+      }
       look[track] = canaryParts.dropFirst().reduce(canaryParts[0], +)
     }
     return look
@@ -134,7 +143,7 @@ struct InventedTraffic: TrafficSource {
     return TrialSignals(containers: pods.containers, pods: pods.facts(look.start), answers: answers)
   }
 
-  private mutating func draw(_ requests: Int, _ behaviour: TrafficModel.Behaviour) -> TrackLook {
+  private mutating func draw(_ requests: Int, _ behaviour: TrafficModel.Behaviour, _ spread: Double) -> TrackLook {
     var failed = 0
     if model.clumps <= 1 {
       failed = random.binomial(requests, behaviour.errors)
@@ -150,7 +159,7 @@ struct InventedTraffic: TrafficSource {
     var before = 0.0
     for boundary in boundaries {
       // Of those that are not in a bucket below, each is in this one with the conditional probability.
-      let below = Self.share(atMost: boundary, behaviour.latency, model.spread)
+      let below = Self.share(atMost: boundary, behaviour.latency, spread)
       let here = before < 1 ? random.binomial(rest, min(1, max(0, (below - before) / (1 - before)))) : 0
       rest -= here
       before = below

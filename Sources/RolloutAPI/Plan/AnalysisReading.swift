@@ -56,6 +56,7 @@ extension PlanReader {
       }
     }
     if let errorRate = spec.errorRate {
+      checkHasNoDistribution(spec.compare, field + ".compare", "errorRate")
       let max = percent(errorRate.max, field + ".errorRate.max", in: Self.rates)
       return SLO(
         name: spec.name, mode: spec.mode ?? Defaults.mode,
@@ -88,8 +89,9 @@ extension PlanReader {
   /// How a built-in check compares with stable.
   private mutating func comparison(_ spec: CompareSpec?, _ field: String) -> SLO.Comparison? {
     if let spec, spec.against == ComparedTrack.none {
-      if spec.ratio != nil || spec.margin != nil || spec.difference != nil {
-        report(field + ".against", found: "None beside a tolerance", wanted: "Stable, or no ratio and margin")
+      if spec.ratio != nil || spec.margin != nil || spec.difference != nil || spec.distribution != nil {
+        report(
+          field + ".against", found: "None beside a tolerance", wanted: "Stable, or no ratio, margin and distribution")
       }
       return nil
     }
@@ -107,7 +109,16 @@ extension PlanReader {
       report(field + ".ratio.max", found: "\(ratio)", wanted: "at least 1, which means no worse than stable")
     }
     let margin = spec?.margin.map { percent($0, field + ".margin", in: .zero ... .all) }
-    return SLO.Comparison(ratio: ratio, margin: margin)
+    let distribution = spec?.distribution.map {
+      percent($0.margin ?? Defaults.distributionMargin, field + ".distribution.margin", in: .zero ... .half)
+    }
+    return SLO.Comparison(ratio: ratio, margin: margin, distribution: distribution)
+  }
+
+  /// Only times are compared as a whole.
+  mutating func checkHasNoDistribution(_ spec: CompareSpec?, _ field: String, _ objective: String) {
+    guard spec?.distribution != nil else { return }
+    report(field + ".distribution", found: "a value with \(objective)", wanted: "it beside latency only")
   }
 
   mutating func promQL(_ text: String, _ field: String) -> PromQLQuery? {
@@ -128,6 +139,10 @@ extension PlanReader {
 extension DecimalString {
   static let one = DecimalString(whole: 1)
   static let zero = DecimalString(whole: 0)
+}
+
+extension Percent {
+  fileprivate static let half = Percent(50) ?? .all
 }
 
 extension Weight {

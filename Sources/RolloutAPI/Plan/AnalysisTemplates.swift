@@ -113,7 +113,8 @@ extension SLOSpec {
       compare: compare.map {
         CompareSpec(
           against: $0.against, ratio: $0.ratio.map(fill), difference: $0.difference.map(fill),
-          margin: $0.margin.map(fill))
+          margin: $0.margin.map(fill),
+          distribution: $0.distribution.map { DistributionSpec(margin: $0.margin.map(fill)) })
       })
   }
 }

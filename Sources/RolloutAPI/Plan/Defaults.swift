@@ -26,6 +26,7 @@ public enum Defaults {
   public static let burnWindows = [
     BurnWindowsSpec(long: "1h", short: "5m", rate: "14.4"), BurnWindowsSpec(long: "6h", short: "30m", rate: "6"),
   ]
+  public static let distributionMargin = "5%"
   public static let against = ComparedTrack.stable
   public static let mode = CheckMode.enforce
   public static let queryKind = QueryKind.value

@@ -194,6 +194,9 @@ public struct SLO: Sendable, Hashable {
     public let ratio: DecimalString
     /// An addition to stable's rate; `nil` for the usual quarter of what the limit allows.
     public let margin: Percent?
+    /// How much larger the canary's share of answers slower than any one boundary may be; `nil` where the answers are not
+    /// compared as a whole. Of latency only.
+    public let distribution: Percent?
   }
 
   public struct Query: Sendable, Hashable {

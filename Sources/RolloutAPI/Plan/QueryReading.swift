@@ -5,6 +5,7 @@ extension PlanReader {
     if compare?.margin != nil {
       report(field + ".compare.margin", found: "a value with a query", wanted: "difference, in the unit of the query")
     }
+    checkHasNoDistribution(compare, field + ".compare", "a query")
     let value = bounds(spec.value, field + ".value")
     let ratio = bounds(compare?.ratio, field + ".compare.ratio")
     let difference = bounds(compare?.difference, field + ".compare.difference")

@@ -177,18 +177,31 @@ public struct CompareSpec: Codable, Sendable, Hashable {
   public var ratio: BoundsSpec?
   /// The canary's value less stable's; for queries only.
   public var difference: BoundsSpec?
+  /// For latency only: the answers as a whole are compared too, and not those slower than the limit alone.
+  public var distribution: DistributionSpec?
   /// For error rate and latency only: how far apart the shares of bad requests that were counted may be, however certain
   /// it is that the canary's is the larger one. A quarter of what the limit allows where absent.
   public var margin: String?
 
   public init(
-    against: ComparedTrack? = nil, ratio: BoundsSpec? = nil, difference: BoundsSpec? = nil, margin: String? = nil
+    against: ComparedTrack? = nil, ratio: BoundsSpec? = nil, difference: BoundsSpec? = nil, margin: String? = nil,
+    distribution: DistributionSpec? = nil
   ) {
     self.against = against
     self.ratio = ratio
     self.difference = difference
     self.margin = margin
+    self.distribution = distribution
   }
+}
+
+/// How two tracks' answers are compared as a whole.
+public struct DistributionSpec: Codable, Sendable, Hashable {
+  /// How much larger the share of the canary's answers may be that are slower than any one boundary of the histogram,
+  /// however certain it is that they are slower.
+  public var margin: String?
+
+  public init(margin: String? = nil) { self.margin = margin }
 }
 
 public enum ComparedTrack: String, Codable, Sendable, Hashable, CaseIterable {

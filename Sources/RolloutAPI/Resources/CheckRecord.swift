@@ -64,21 +64,51 @@ public struct EvidenceRecord: Codable, Sendable, Hashable {
     /// Between which rates the truth lies, with 95 % at all times at once.
     public var lower: String?
     public var upper: String?
+    /// Of latency: between which times the quantile lies, in milliseconds, likewise.
+    public var latencyLower: String?
+    public var latencyUpper: String?
     /// Of a query: its value, rate of events or mean.
     public var value: String?
     /// Of a query of events how many, of a mean the sum of its values.
     public var amount: String?
 
     public init(
-      requests: String? = nil, bad: String? = nil, lower: String? = nil, upper: String? = nil, value: String? = nil,
-      amount: String? = nil
+      requests: String? = nil, bad: String? = nil, lower: String? = nil, upper: String? = nil,
+      latencyLower: String? = nil, latencyUpper: String? = nil, value: String? = nil, amount: String? = nil
     ) {
       self.requests = requests
       self.bad = bad
       self.lower = lower
       self.upper = upper
+      self.latencyLower = latencyLower
+      self.latencyUpper = latencyUpper
       self.value = value
       self.amount = amount
+    }
+  }
+
+  /// What is known of the answers as a whole, where latencies are compared so.
+  public struct Distribution: Codable, Sendable, Hashable {
+    /// How much larger the canary's share of slower answers may be.
+    public var margin: String?
+    /// Where the two shares are furthest apart, in milliseconds, and the shares of slower answers there.
+    public var boundary: String?
+    public var canary: String?
+    public var stable: String?
+    /// The largest e-value of "slower as a whole", and the one that fails.
+    public var eValue: String?
+    public var threshold: String?
+
+    public init(
+      margin: String? = nil, boundary: String? = nil, canary: String? = nil, stable: String? = nil,
+      eValue: String? = nil, threshold: String? = nil
+    ) {
+      self.margin = margin
+      self.boundary = boundary
+      self.canary = canary
+      self.stable = stable
+      self.eValue = eValue
+      self.threshold = threshold
     }
   }
 
@@ -101,6 +131,9 @@ public struct EvidenceRecord: Codable, Sendable, Hashable {
   public var risk: String?
   /// The same of all checks of the run together, of which ``risk`` is this one's share.
   public var budget: String?
+  /// Of latency: the quantile, from 0 to 1.
+  public var quantile: String?
+  public var distribution: Distribution?
   /// Of a query: the canary's value divided by stable's.
   public var ratio: String?
   /// Of a query: what it must keep, for people.
@@ -114,6 +147,7 @@ public struct EvidenceRecord: Codable, Sendable, Hashable {
     property: String? = nil, canary: Track? = nil, stable: Track? = nil, limit: String? = nil,
     ratioLower: String? = nil, ratioUpper: String? = nil, eValue: String? = nil, threshold: String? = nil,
     limitEValue: String? = nil, limitThreshold: String? = nil, risk: String? = nil, budget: String? = nil,
+    quantile: String? = nil, distribution: Distribution? = nil,
     ratio: String? = nil, wanted: String? = nil, window: String? = nil,
     queries: [String]? = nil, notes: [String]? = nil
   ) {
@@ -129,6 +163,8 @@ public struct EvidenceRecord: Codable, Sendable, Hashable {
     self.limitThreshold = limitThreshold
     self.risk = risk
     self.budget = budget
+    self.quantile = quantile
+    self.distribution = distribution
     self.ratio = ratio
     self.wanted = wanted
     self.window = window

@@ -51,6 +51,7 @@ extension SLOSpec {
     let texts = [
       errorRate?.max, latency?.quantile, latency?.max, query, value?.min, value?.max, compare?.ratio?.min,
       compare?.ratio?.max, compare?.difference?.min, compare?.difference?.max, compare?.margin,
+      compare?.distribution?.margin,
     ]
     return Set(texts.compactMap { $0 }.flatMap { VariableText.names(in: $0) ?? [] })
   }

@@ -41,6 +41,9 @@ struct SimulateCommand: AsyncParsableCommand {
     transform: FlagValue.positive)
   var spread = 0.5
 
+  @Option(help: "How far the canary's answers' times spread; as stable's where absent.", transform: FlagValue.positive)
+  var canarySpread: Double?
+
   @Option(help: "How far the rate swings up and down in the course of a day.", transform: FlagValue.percent)
   var swing = Percent.zero
 
@@ -118,7 +121,8 @@ struct SimulateCommand: AsyncParsableCommand {
       rate: rate, stable: .init(errors: errors.fraction, latency: milliseconds),
       canary: .init(
         errors: (canaryErrors ?? errors).fraction, latency: canaryLatency.map { $0 / .milliseconds(1) } ?? milliseconds),
-      spread: spread, swing: swing.fraction, clumps: clumps, faultAfter: faultAfter / .seconds(1))
+      spread: spread, canarySpread: canarySpread, swing: swing.fraction, clumps: clumps,
+      faultAfter: faultAfter / .seconds(1))
     model.pods = PodModel(
       restarts: canaryRestarts, growth: canaryMemoryGrowth * 1024 * 1024 / 60, cpu: canaryCPU,
       collection: canaryCollection?.fraction, notFound: canaryNotFound?.fraction,
@@ -141,6 +145,9 @@ struct SimulateCommand: AsyncParsableCommand {
   /// What the canary's pods do beside answering, for people.
   private var faults: [String] {
     var faults: [String] = []
+    if let canarySpread {
+      faults.append("spreads by \(Readable.number(canarySpread)) instead of \(Readable.number(spread))")
+    }
     if canaryRestarts > 0 { faults.append("restarts \(Readable.number(canaryRestarts)) times an hour in each pod") }
     if canaryMemoryGrowth > 0 { faults.append("grows by \(Readable.number(canaryMemoryGrowth)) MiB a minute") }
     if canaryCPU != 1 { faults.append("takes \(Readable.number(canaryCPU)) times the CPU") }

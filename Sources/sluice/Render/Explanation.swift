@@ -112,6 +112,8 @@ enum Explanation {
     "Kept": "The canary keeps what is asked of it, and is not shown to be worse than stable.",
     "WorseThanStable":
       "The canary is worse than stable at the same time, by more than is tolerated and than chance explains.",
+    "SlowerThanStable":
+      "The canary's answers as a whole are slower than stable's at the same time, by more than is tolerated and than chance explains. Its limit may well be kept.",
     "LimitBroken": "The canary breaks its limit, by more than chance explains.",
     "Environment":
       "The canary breaks its limit and stable is no better: look at what both depend on. The canary is not blamed.",
@@ -149,6 +151,10 @@ enum Explanation {
     }
     if let requests = track.requests { parts.append("\(track.bad ?? "?") of \(requests) requests") }
     if let lower = track.lower, let upper = track.upper { parts.append("rate \(percent(lower)) to \(percent(upper))") }
+    if let lower = track.latencyLower {
+      let upper = track.latencyUpper.map { "to \(number($0)) ms" } ?? "ms or more"
+      parts.append("quantile \(number(lower)) \(upper)")
+    }
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 
@@ -163,6 +169,11 @@ enum Explanation {
       let limit = evidence.limit.map { " of \(percent($0))" } ?? ""
       let what = evidence.wanted == nil ? "above the limit\(limit)" : "beyond its own bounds"
       lines.append("\(what)? \(likelier(eValue, threshold))")
+    }
+    if let distribution = evidence.distribution, distribution.boundary != nil,
+      let eValue = distribution.eValue, let threshold = distribution.threshold
+    {
+      lines.append("slower than stable as a whole? \(likelier(eValue, threshold))")
     }
     let budget = evidence.budget.map { " of the \(percent($0)) of all checks" } ?? ""
     let last = [
