@@ -356,6 +356,46 @@ import TrafficRouting
     #expect(short.outcome == .unfinished)
   }
 
+  @Test("a service that burns its error budget is not raised, unless a calm hour before makes little of the fault")
+  func burning() throws {
+    var recording = recording(errors: 1)
+    // Both revisions fail three in ten, from 4 to 9 minutes: in the middle of the step's pause, and beyond its end.
+    for index in 24..<54 {
+      recording.looks[index].stable?.failed = 300
+      recording.looks[index].canary?.failed = 300
+    }
+    let plan = try plan(steps: [
+      StepSpec(weight: 10, analyze: AnalyzeSpec(for: "2m"), pause: PauseSpec(duration: "6m")),
+      StepSpec(weight: 50, analyze: AnalyzeSpec(for: "2m")),
+    ])
+    func held(_ recording: Recording) -> [String] {
+      Rehearsal(plan, recording: recording, seed: 1).result().notes.map(\.text).filter { $0.contains("error budget") }
+    }
+    // 280 s of 30 % in the first 520 s are 16 %: more than 14.4 times 1 %.
+    #expect(held(recording).first?.contains("since the service burns its error budget, whoever is to blame") == true)
+    #expect(recording.cautions.contains { $0.contains("nothing from before is recorded") })
+    // Over an hour of 200 requests/s, of which the rest was good, they are 2.3 %.
+    let requests = 720_000
+    recording.past = [
+      Recording.Past(
+        window: 3600, stable: TrackLook(requests: requests, failed: 0, buckets: [requests, requests]))
+    ]
+    #expect(held(recording).isEmpty)
+    #expect(!recording.cautions.contains { $0.contains("nothing from before is recorded") })
+  }
+
+  @Test("an invented service has a past of its own law, which changes nothing of what follows")
+  func inventedPast() {
+    var traffic = InventedTraffic(model(), seed: 1)
+    let past = traffic.past(of: [300, 3600])
+    // 200 requests/s, of which one in a thousand fails.
+    #expect((59_000...61_000).contains(past[300]?.requests ?? 0))
+    #expect((717_000...723_000).contains(past[3600]?.requests ?? 0))
+    #expect((600...850).contains(past[3600]?.failed ?? 0))
+    var other = InventedTraffic(model(), seed: 1)
+    #expect(traffic.look(from: 0, to: 10, share: 0) == other.look(from: 0, to: 10, share: 0))
+  }
+
   @Test("a revision without requests borrows its nearest look, and that is said; one without any is refused")
   func gaps() throws {
     var recording = recording(errors: 50)
@@ -388,6 +428,9 @@ import TrafficRouting
     #expect(recording.looks[5].pods == ["web-s1-aaaaa": ["memory": 1000, "restarts": 0]])
     #expect(recording.looks[40].pods?["web-abc-bbbbb"] == ["memory": 1000, "restarts": 1])
     #expect(recording.looks[5].stableCodes == nil)
+    // Each window of the error budgets; this Prometheus says the same of all.
+    #expect(recording.past?.map(\.window) == [300, 1800, 3600, 21_600])
+    #expect(recording.past?.first?.stable == TrackLook(requests: 5000, failed: 500, buckets: [2500]))
     await #expect(throws: RecordingProblem.self) {
       _ = try await Recorder(prometheus: client, plan: plan()).record(
         try plan(), stable: "web-none", canary: "web-abc", from: start, to: start + 600, namespaceLabel: nil)

@@ -71,6 +71,7 @@ public struct TrafficModel: Codable, Sendable, Hashable {
 struct InventedTraffic: TrafficSource {
   let model: TrafficModel
   let boundaries: [Double]
+  private let seed: UInt64
   private var random: SeededRandom
   private var pods: InventedPods
   private(set) var canaryParts: [TrackLook] = []
@@ -78,6 +79,7 @@ struct InventedTraffic: TrafficSource {
 
   init(_ model: TrafficModel, seed: UInt64) {
     self.model = model
+    self.seed = seed
     pods = InventedPods(model.pods, faultAfter: model.faultAfter, seed: seed)
     random = SeededRandom(seed: seed)
     boundaries = [
@@ -116,6 +118,20 @@ struct InventedTraffic: TrafficSource {
       look[track] = canaryParts.dropFirst().reduce(canaryParts[0], +)
     }
     return look
+  }
+
+  func past(of windows: [Double]) -> [Double: TrackLook] {
+    // Of random numbers of its own, so that what follows is as it would be without a past.
+    var earlier = self
+    earlier.random = SeededRandom(seed: ~seed)
+    var (past, nearer, begin): ([Double: TrackLook], TrackLook?, Double) = ([:], nil, 0)
+    for window in windows.sorted() where window > begin {
+      guard let look = earlier.look(from: -window, to: -begin, share: 0)[.stable] else { continue }
+      nearer = nearer.map { $0 + look } ?? look
+      past[window] = nearer
+      begin = window
+    }
+    return past
   }
 
   private func rate(_ from: Double, _ to: Double) -> Double {

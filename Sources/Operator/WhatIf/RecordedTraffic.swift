@@ -30,6 +30,19 @@ public struct Recording: Codable, Sendable, Hashable {
     }
   }
 
+  /// What stable did in so many seconds before the first look, for the windows of error budgets.
+  public struct Past: Codable, Sendable, Hashable {
+    public var window: Double
+    public var stable: TrackLook
+
+    public init(window: Double, stable: TrackLook) {
+      self.window = window
+      self.stable = stable
+    }
+  }
+
+  /// Absent in files of versions that did not record it.
+  public var past: [Past]?
   /// The ReplicaSets whose pods they are; absent in files of versions that did not record pods.
   public var stableSet: String?
   public var canarySet: String?
@@ -57,7 +70,7 @@ public struct Recording: Codable, Sendable, Hashable {
     guard zip(boundaries, boundaries.dropFirst()).allSatisfy(<), boundaries.allSatisfy(\.isFinite) else {
       return "its boundaries are not finite and ascending"
     }
-    let tracks = looks.flatMap { [$0.stable, $0.canary].compactMap { $0 } }
+    let tracks = looks.flatMap { [$0.stable, $0.canary].compactMap { $0 } } + (past ?? []).map(\.stable)
     guard tracks.allSatisfy({ $0.buckets.count == boundaries.count }) else {
       return "a look has another number of buckets than there are boundaries (\(boundaries.count))"
     }
@@ -80,7 +93,10 @@ public struct Recording: Codable, Sendable, Hashable {
         + "stands in for each"
     }
     let hasPods = looks.contains { $0.pods?.isEmpty == false }
-    return gaps + (hasPods ? [] : ["nothing of containers is recorded, so that guards see answers alone"])
+    let hasPast = past?.isEmpty == false
+    return gaps
+      + (hasPast ? [] : ["nothing from before is recorded, so that an error budget begins to burn at the first look"])
+      + (hasPods ? [] : ["nothing of containers is recorded, so that guards see answers alone"])
   }
 }
 
@@ -149,6 +165,10 @@ struct RecordedTraffic: TrafficSource {
       result[track] = draw(random.poisson(all * part), as: pattern[index])
     }
     return result
+  }
+
+  func past(of windows: [Double]) -> [Double: TrackLook] {
+    Dictionary((recording.past ?? []).filter { $0.window > 0 }.map { ($0.window, $0.stable) }) { $1 }
   }
 
   private mutating func draw(_ requests: Int, as pattern: TrackLook) -> TrackLook {

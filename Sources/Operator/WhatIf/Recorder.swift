@@ -82,10 +82,51 @@ public struct Recorder: Sendable {
       try await addValues(plan, track, set, span, step, namespaceLabel, to: &looks)
     }
     try await addPods(plan, [stable, canary], span, step, to: &looks)
-    var recording = try assemble(looks, histograms, span: span, step: step)
+    let past = try await past(plan, stable, canary, before: start, step)
+    var recording = try assemble(looks, histograms, past, span: span, step: step)
     recording.stableSet = stable
     recording.canarySet = canary
     return recording
+  }
+
+  // MARK: - What came before
+
+  private struct Past {
+    var counts = TrackLook(requests: 0, failed: 0, buckets: [])
+    var histogram: [Double: Double] = [:]
+  }
+
+  /// What stable did before the first look, by the windows of the error budgets in seconds.
+  private func past(_ plan: Plan, _ stable: String, _ canary: String, before start: Date, _ step: Duration)
+    async throws -> [Double: Past]
+  {
+    let scope =
+      view == .callee
+      ? MetricsScope(namespace: plan.namespace, services: [], stableReplicaSet: stable, canaryReplicaSet: "")
+      : BurnJudge.whole(
+        MetricsScope(
+          namespace: plan.namespace, services: plan.services, routes: [plan.name], stableReplicaSet: stable,
+          canaryReplicaSet: canary), plan)
+    var past: [Double: Past] = [:]
+    for window in Set(plan.analysis.burnWindows.flatMap { [$0.long, $0.short] }) {
+      let seconds = window / .seconds(1)
+      for kind in [LookAnswers.Question.Kind.requests, .latency] {
+        guard let query = BurnJudge.text(BurnJudge.Ask(window: window, view: view, kind: kind), metrics, [scope]) else {
+          continue
+        }
+        let values = try await matrix(query, [start], step)
+        let found = metrics.readings(values[PastLooks.milliseconds(start)] ?? [], of: scope, view: view)
+        for (key, count) in found where key.track == .stable && count.isFinite && count >= 0 {
+          if let boundary = key.boundary {
+            past[seconds, default: Past()].histogram[boundary, default: 0] += count
+          } else if kind == .requests {
+            past[seconds, default: Past()].counts.requests += Int(count.rounded())
+            if key.isError { past[seconds, default: Past()].counts.failed += Int(count.rounded()) }
+          }
+        }
+      }
+    }
+    return past
   }
 
   // MARK: - What guards see
@@ -221,7 +262,8 @@ public struct Recorder: Sendable {
   }
 
   private func assemble(
-    _ looks: [Date: Recording.Look], _ histograms: [Date: [Track: [Double: Double]]], span: TrafficSpan, step: Duration
+    _ looks: [Date: Recording.Look], _ histograms: [Date: [Track: [Double: Double]]], _ past: [Double: Past],
+    span: TrafficSpan, step: Duration
   ) throws -> Recording {
     let boundaries = Set(histograms.values.flatMap(\.values).flatMap(\.keys)).filter(\.isFinite).sorted()
     func fill(_ look: inout TrackLook?, _ histogram: [Double: Double]?) {
@@ -235,7 +277,7 @@ public struct Recorder: Sendable {
     }
     // The first moment is what the others are counted from.
     let times = PastLooks.times(span, step: step).joined().dropFirst()
-    let recording = Recording(
+    var recording = Recording(
       start: span.from, interval: step / .seconds(1), boundaries: boundaries,
       looks: times.map { time in
         var look = looks[time] ?? Recording.Look()
@@ -243,6 +285,11 @@ public struct Recorder: Sendable {
         fill(&look.canary, histograms[time]?[.canary])
         return look
       })
+    recording.past = past.sorted { $0.key < $1.key }.compactMap { window, past in
+      var counts: TrackLook? = past.counts
+      fill(&counts, past.histogram)
+      return counts.map { Recording.Past(window: window, stable: $0) }
+    }
     if let problem = recording.problem { throw RecordingProblem(description: problem) }
     return recording
   }

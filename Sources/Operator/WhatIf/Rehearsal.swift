@@ -39,6 +39,8 @@ public struct Rehearsal: Sendable {
   private var counters: ImaginedCounters
   private var judge: RunJudge
   private var guards: GuardJudge
+  private var budgets: BurnJudge
+  private var burnRates: [BurnReport] = []
   /// What guards are given as counters.
   private var answers: [AnswerKey: Double] = [:]
   private var rollout = RolloutState(stable: ImaginedCluster.stable)
@@ -46,6 +48,8 @@ public struct Rehearsal: Sendable {
   private var now = Self.start
   private var looked = Self.start
   private var report: RehearsalReport
+  /// The keys of what was announced.
+  private var told: Set<String> = []
   private var pausedSince: Date?
   /// Requests since the traffic was verified.
   private var served: [Track: Double] = [:]
@@ -75,9 +79,10 @@ public struct Rehearsal: Sendable {
     engine = RolloutEngine(plan: plan)
     cluster = ImaginedCluster(
       plan: plan, replicas: settings.replicas, podStart: .seconds(settings.podStart), now: Self.start)
-    counters = ImaginedCounters(plan: plan, boundaries: source.boundaries)
+    counters = ImaginedCounters(plan: plan, source: source)
     judge = RunJudge(plan: plan, scope: counters.scope, metrics: counters.metrics)
     guards = GuardJudge(scope: counters.scope, risk: GuardJudge.risk(of: plan))
+    budgets = BurnJudge(plan: plan, scope: counters.scope, metrics: counters.metrics)
     run = RunState(
       name: "imagined", revision: ImaginedCluster.revision, stable: ImaginedCluster.stable, demand: settings.replicas,
       since: Self.start)
@@ -124,6 +129,7 @@ public struct Rehearsal: Sendable {
       var seen = cluster.observe(now)
       seen.measured = judge.latest
       if plan.analysis.guards != .disabled { seen.measured?.guards = guards.reports() }
+      seen.measured?.burnRates = burnRates
       seen.command = command
       let before = run
       let decision = engine.decide(rollout: rollout, run: run, runPlan: plan, seen: seen, now: now)
@@ -133,7 +139,8 @@ public struct Rehearsal: Sendable {
       run = decision.run ?? run
       for effect in decision.effects {
         cluster.carryOut(effect, now: now)
-        if case .announce(let news) = effect { report.note(news.message, at: elapsed) }
+        // What is announced again and again, with other numbers, is told once.
+        if case .announce(let news) = effect, told.insert(news.key).inserted { report.note(news.message, at: elapsed) }
       }
       report.follow(from: before, to: run, checks: judge.latest.checks, at: elapsed)
       let works = decision.effects.contains { if case .announce = $0 { false } else { true } }
@@ -200,6 +207,11 @@ public struct Rehearsal: Sendable {
     }
     ask(target, share)
     watch(from: from, to: from + duration, look, target)
+    counters.mark(at: elapsed)
+    for ask in budgets.takeDue(uptime: .seconds(elapsed)) {
+      budgets.record(counters.increase(of: ask, at: elapsed), of: ask)
+    }
+    burnRates = budgets.reports
     if isCounted {
       report.count(
         look, weight: target.weight.value, share: share, checks: judge.latest.checks, at: elapsed,

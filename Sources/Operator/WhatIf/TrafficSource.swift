@@ -40,6 +40,11 @@ protocol TrafficSource: Sendable {
   mutating func events(_ slo: SLO, _ counted: SLO.Counted, _ track: Track, requests: Int, at time: Double)
     -> EventCount?
 
+  /// What stable did before the beginning.
+  /// - Parameter windows: how far back, in seconds.
+  /// - Returns: by window, those of which something is known.
+  func past(of windows: [Double]) -> [Double: TrackLook]
+
   /// What guards see at the end of a look; `nil` where nothing is known.
   mutating func signals(_ look: TrialLook) -> TrialSignals?
 }
@@ -73,92 +78,5 @@ extension TrafficTarget {
   func share(matched: Double) -> Double {
     let split = Double(weight.value) / 100
     return routes.isEmpty ? split : split + (1 - split) * matched
-  }
-}
-
-/// Requests and errors of both tracks as the counters of a mesh, so that the judge reads them as it reads Prometheus.
-struct ImaginedCounters: Sendable {
-  let scope: MetricsScope
-  /// In whose words the counters are invented, whichever mesh the plan routes by.
-  let metrics = IstioMetrics()
-  let boundaries: [Double]
-  /// By view, track and pod, what has been counted.
-  private var counted: [LookAnswers.Question: [Series: TrackLook]] = [:]
-
-  private struct Series: Hashable {
-    var track: Track
-    var pod: Int
-  }
-
-  init(plan: Plan, boundaries: [Double]) {
-    scope = MetricsScope(
-      namespace: plan.namespace, services: plan.services, stableReplicaSet: ImaginedCluster.stable.set,
-      canaryReplicaSet: "imagined-\(ImaginedCluster.revision)")
-    self.boundaries = boundaries
-  }
-
-  /// - Parameter pod: the number of the pod that answered.
-  mutating func count(_ look: TrackLook, _ track: Track, _ view: MetricsView, pod: Int = 0) {
-    for kind in [LookAnswers.Question.Kind.requests, .latency] {
-      let question = LookAnswers.Question(view: view, kind: kind)
-      let series = Series(track: track, pod: pod)
-      let before = counted[question]?[series]
-      counted[question, default: [:]][series] = before.map { $0 + look } ?? look
-    }
-  }
-
-  var answers: LookAnswers {
-    var answers = LookAnswers()
-    for question in LookAnswers.Question.all(metrics) {
-      answers.answers[question] = .series(
-        (counted[question] ?? [:]).sorted { ($0.key.track.rawValue, $0.key.pod) < ($1.key.track.rawValue, $1.key.pod) }
-          .flatMap { series($0.value, $0.key.track, $0.key.pod, question) })
-    }
-    // Nobody imagines a caller without a proxy.
-    answers.answers[.security] = .series([
-      MetricSeries(
-        labels: [
-          "destination_workload_namespace": scope.namespace, "pod": "\(scope.stableReplicaSet)-00000",
-          "connection_security_policy": "mutual_tls",
-        ], value: 1)
-    ])
-    return answers
-  }
-
-  static func pod(_ number: Int, of set: String) -> String { "\(set)-\(String(100_000 + number).suffix(5))" }
-
-  private func series(
-    _ look: TrackLook, _ track: Track, _ pod: Int, _ question: LookAnswers.Question
-  ) -> [MetricSeries] {
-    var labels = ["instance": "imagined"]
-    switch question.view {
-    case .caller:
-      labels["destination_service_namespace"] = scope.namespace
-      labels["destination_service_name"] =
-        (track == .stable ? scope.stableServices : scope.canaryServices).first ?? ""
-    case .callee:
-      labels["destination_workload_namespace"] = scope.namespace
-      labels["pod"] = Self.pod(pod, of: track == .stable ? scope.stableReplicaSet : scope.canaryReplicaSet)
-    }
-    func series(_ name: String, _ value: String, _ count: Int) -> MetricSeries {
-      MetricSeries(labels: labels.merging([name: value]) { $1 }, value: Double(count))
-    }
-    switch question.kind {
-    case .requests:
-      return [
-        series("response_code", "200", look.requests - look.failed), series("response_code", "503", look.failed),
-      ]
-    case .security: return []
-    case .latency:
-      return zip(boundaries, look.buckets).map { series("le", String($0), $1) } + [series("le", "+Inf", look.requests)]
-    }
-  }
-}
-
-extension TrackLook {
-  static func + (left: TrackLook, right: TrackLook) -> TrackLook {
-    TrackLook(
-      requests: left.requests + right.requests, failed: left.failed + right.failed,
-      buckets: zip(left.buckets, right.buckets).map(+))
   }
 }

@@ -100,10 +100,11 @@ struct BacktestCommand: AsyncParsableCommand {
     let (stable, canary) = (count(recording, \.stable), count(recording, \.canary))
     let span = Times.span(Double(recording.looks.count) * recording.interval)
     let title = "recorded: \(span), \(stable) requests to the stable revision and \(canary) to the other one"
-    try Trial(plan: plan, options: trial, title: title, cautions: recording.cautions + [Trial.withoutPast]).perform {
-      seed, settings in
-      Rehearsal(plan, recording: recording, seed: seed, settings: settings)
-    }
+    try await Trial(plan: plan, options: trial, title: title, cautions: recording.cautions + [Trial.withoutPast])
+      .perform {
+        seed, settings in
+        Rehearsal(plan, recording: recording, seed: seed, settings: settings)
+      }
   }
 
   private func count(_ recording: Recording, _ track: KeyPath<Recording.Look, TrackLook?>) -> Int {

@@ -137,7 +137,7 @@ struct SimulateCommand: AsyncParsableCommand {
       "\(Readable.number(rate)) requests/s; stable fails \(errors) in \(latency.text), the canary "
       + "\(canaryErrors ?? errors) in \((canaryLatency ?? latency).text)"
       + faults.map { ", \($0)" }.joined() + (faultAfter > .zero ? " from \(faultAfter.text) on" : "")
-    try Trial(plan: plan, options: trial, title: "simulated: \(what)").perform { seed, settings in
+    try await Trial(plan: plan, options: trial, title: "simulated: \(what)").perform { seed, settings in
       Rehearsal(plan, model: fixed, seed: seed, settings: settings)
     }
   }

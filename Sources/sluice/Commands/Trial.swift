@@ -12,10 +12,10 @@ struct Trial {
   var cautions: [String] = [Self.withoutPast]
 
   /// Nothing is known here of what the service did at this hour, nor of its callers beside the route.
-  static let withoutPast = "burn rates and what is usual at this hour are no part of this: it knows this one run alone"
+  static let withoutPast = "what is usual at this hour is no part of this: it knows this one run alone"
 
   /// - Parameter make: a trial for a seed.
-  func perform(_ make: (UInt64, Rehearsal.Settings) -> Rehearsal) throws {
+  func perform(_ make: @escaping @Sendable (UInt64, Rehearsal.Settings) -> Rehearsal) async throws {
     let settings = Rehearsal.Settings(
       replicas: options.replicas, podStart: options.podStart / .seconds(1), routeShare: options.routeShare.fraction,
       approveAfter: options.approveAfter.map { $0 / .seconds(1) }, horizon: options.horizon / .seconds(1))
@@ -26,12 +26,32 @@ struct Trial {
       if let output = options.output { return Output.print([try Output.text([try json(report)], as: output)]) }
       return Output.print(RehearsalPanel.lines(report, plan: plan, title: title))
     }
-    let reports = seeds.map { make($0, settings).result() }
+    let reports = await Self.results(of: seeds) { make($0, settings).result() }
     let summary = TrialSummary(reports, seed: options.seed, budget: plan.autopilot?.riskBudget)
     if let output = options.output {
       return Output.print([try Output.text([try JSON(encoding: summary)], as: output)])
     }
     Output.print(summary.lines(plan: plan, title: title) + cautions.map { "note: \($0)" })
+  }
+
+  /// One trial on each processor at a time; in the order of their seeds.
+  private static func results(
+    of seeds: [UInt64], _ perform: @escaping @Sendable (UInt64) -> RehearsalReport
+  ) async -> [RehearsalReport] {
+    await withTaskGroup(of: (Int, RehearsalReport).self) { group in
+      var waiting = seeds.enumerated().makeIterator()
+      func start() {
+        guard let (index, seed) = waiting.next() else { return }
+        group.addTask { (index, perform(seed)) }
+      }
+      for _ in 0..<ProcessInfo.processInfo.activeProcessorCount { start() }
+      var reports: [(Int, RehearsalReport)] = []
+      for await report in group {
+        reports.append(report)
+        start()
+      }
+      return reports.sorted { $0.0 < $1.0 }.map(\.1)
+    }
   }
 
   /// With the numbers that are computed from the others.
