@@ -87,7 +87,7 @@ struct PreparedRequest: Sendable {
     var hasContentType = false
     for (name, value) in request.headers {
       guard !name.isEmpty, name.utf8.allSatisfy(isTokenByte) else {
-        throw .invalidRequest("\(label): '\(name.debugDescription)' is not the name of a header")
+        throw .invalidRequest("\(label): \(name.debugDescription) is not the name of a header")
       }
       guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else {
         // The value stays out of the message: it may be a token.

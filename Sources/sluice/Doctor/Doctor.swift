@@ -19,9 +19,6 @@ struct Doctor: Sendable {
   private var client: KubernetesClient { session.client }
 
   private static let admission = "admissionregistration.k8s.io"
-  private static let definitions = ResourceType(
-    group: "apiextensions.k8s.io", kind: "CustomResourceDefinition", plural: "customresourcedefinitions",
-    namespaced: false)
   private static let ownTypes: [ResourceType] = [
     .rollouts, .rolloutRuns, .analysisTemplates, .clusterAnalysisTemplates, .notificationChannels,
   ]
@@ -71,7 +68,7 @@ struct Doctor: Sendable {
   private func definitionsServed() async throws -> Finding {
     var missing: [String] = []
     for type in Self.ownTypes {
-      let definition = try await client.find(Self.definitions, ObjectKey(name: type.qualifiedName))
+      let definition = try await client.find(.customResourceDefinitions, ObjectKey(name: type.qualifiedName))
       if let problem = Self.problem(of: definition, type) { missing.append(problem) }
     }
     if missing.isEmpty {

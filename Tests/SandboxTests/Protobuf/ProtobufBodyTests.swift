@@ -7,7 +7,7 @@ import Testing
 @Suite("bodies in protobuf")
 struct ProtobufBodyTests {
   private func answer(_ body: [UInt8], _ type: String, _ path: String) -> (status: Int, body: JSON) {
-    let server = APIServer(clock: VirtualTime().clock, random: SeededGenerator(seed: 7))
+    let server = APIServer(clock: VirtualTime().clock, random: MeshRandom(seed: 7))
     let response = server.handle(
       ServerRequest("POST", path, headers: [("Content-Type", type), ("User-Agent", "kubectl/v1.32.4")], body: body))
     return (response.status, response.json)

@@ -20,22 +20,6 @@ final class VirtualTime: Sendable {
   }
 }
 
-/// The same numbers in every run.
-struct SeededGenerator: RandomNumberGenerator, Sendable {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  /// SplitMix64 (Steele, Lea, Flood 2014).
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-}
-
 /// A sandbox in process, with its controllers, in a time of its own.
 final class SandboxWorld {
   let time = VirtualTime()
@@ -43,7 +27,7 @@ final class SandboxWorld {
   let controllers: ControllerManager
 
   init(seed: UInt64 = 1) {
-    server = APIServer(clock: time.clock, random: SeededGenerator(seed: seed))
+    server = APIServer(clock: time.clock, random: MeshRandom(seed: seed))
     controllers = ControllerManager.builtIn(cluster: InProcessAccess(server))
   }
 

@@ -11,7 +11,7 @@ struct EventExpiryTests {
   private let path = "/api/v1/namespaces/default/events"
   private let newPath = "/apis/events.k8s.io/v1/namespaces/default/events"
 
-  init() { server = APIServer(clock: time.clock, random: SeededGenerator(seed: 1)) }
+  init() { server = APIServer(clock: time.clock, random: MeshRandom(seed: 1)) }
 
   private func send(_ method: String, _ path: String, _ body: JSON? = nil, type: String = "application/json") -> Int {
     server.handle(ServerRequest(method, path, headers: [("Content-Type", type)], body: body?.bytes ?? [])).status

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("acting as others")
 struct ImpersonationTests {
-  private let server = APIServer(clock: VirtualTime().clock, random: SeededGenerator(seed: 1))
+  private let server = APIServer(clock: VirtualTime().clock, random: MeshRandom(seed: 1))
 
   private func send(
     _ method: String, _ path: String, _ body: JSON? = nil, headers: [(name: String, value: String)] = []

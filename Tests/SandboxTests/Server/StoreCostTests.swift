@@ -46,7 +46,7 @@ struct StoreCostTests {
   @Test("creating through the API costs about the same in a large collection as in a small one")
   func creates() {
     let time = VirtualTime()
-    let server = APIServer(clock: time.clock, random: SeededGenerator(seed: 1))
+    let server = APIServer(clock: time.clock, random: MeshRandom(seed: 1))
     func create(_ numbers: Range<Int>) -> Double {
       processorTime {
         for number in numbers {
@@ -70,7 +70,7 @@ struct StoreCostTests {
   @Test("a Service finds a free address without a look at the other Services")
   func addresses() {
     let time = VirtualTime()
-    let server = APIServer(clock: time.clock, random: SeededGenerator(seed: 1))
+    let server = APIServer(clock: time.clock, random: MeshRandom(seed: 1))
     func create(_ numbers: Range<Int>) -> (cost: Double, addresses: Set<String>) {
       var addresses: Set<String> = []
       let cost = processorTime {

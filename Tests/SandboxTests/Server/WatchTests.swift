@@ -23,7 +23,7 @@ struct WatchTests {
 
   @Test("a list as a stream ends with a bookmark that says so")
   func initialEvents() throws {
-    let server = APIServer(clock: time.clock, random: SeededGenerator(seed: 1))
+    let server = APIServer(clock: time.clock, random: MeshRandom(seed: 1))
     create("one", server)
     let stream = try watch(
       server,
@@ -37,7 +37,7 @@ struct WatchTests {
 
   @Test("a reader that is too slow is cut off, and what it had missed is not kept")
   func slowReader() throws {
-    let server = APIServer(clock: time.clock, random: SeededGenerator(seed: 1))
+    let server = APIServer(clock: time.clock, random: MeshRandom(seed: 1))
     let stream = try watch(server, [])
     for number in 0..<1001 { create("c\(number)", server) }
     let progress = stream.poll(at: time.now)
@@ -47,7 +47,7 @@ struct WatchTests {
 
   @Test("a version that is no longer remembered is an error event and the end")
   func expired() throws {
-    let server = APIServer(clock: time.clock, historyLimit: 5, random: SeededGenerator(seed: 1))
+    let server = APIServer(clock: time.clock, historyLimit: 5, random: MeshRandom(seed: 1))
     let version = server.store.state.resourceVersion
     for number in 0..<6 { create("c\(number)", server) }
     let progress = try watch(server, [("resourceVersion", String(version))]).poll(at: time.now)
@@ -57,7 +57,7 @@ struct WatchTests {
 
   @Test("a watch that is dropped leaves no subscription behind")
   func dropped() throws {
-    let server = APIServer(clock: time.clock, random: SeededGenerator(seed: 1))
+    let server = APIServer(clock: time.clock, random: MeshRandom(seed: 1))
     do {
       let stream = try watch(server, [])
       #expect(server.store.subscriptionCount == 1)
@@ -68,7 +68,7 @@ struct WatchTests {
 
   @Test("bookmarks come once a minute and shortly before the end, which comes when the time is up")
   func bookmarks() throws {
-    let server = APIServer(clock: time.clock, random: SeededGenerator(seed: 1))
+    let server = APIServer(clock: time.clock, random: MeshRandom(seed: 1))
     let stream = try watch(server, [("allowWatchBookmarks", "true"), ("timeoutSeconds", "90")])
     let start = time.now
     #expect(stream.poll(at: start + 59).events.isEmpty)
