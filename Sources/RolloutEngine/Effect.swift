@@ -46,6 +46,7 @@ public enum Effect: Sendable, Equatable {
 
 /// What people are told, by Events and notifications.
 public struct Announcement: Sendable, Equatable {
+  /// What it is about.
   public enum Kind: String, Sendable, Equatable, CaseIterable {
     case started = "Started"
     case step = "Step"

@@ -27,12 +27,14 @@ public struct Measurements: Sendable, Equatable {
   /// What differs most, of a run that is being aborted.
   public var differences = Differences.notAsked
 
+  /// How far the question has come where the bad requests gathered.
   public enum Differences: Sendable, Equatable {
     case notAsked
     case underWay
     case found([Difference])
   }
 
+  /// Whether there is anything to compare the canary with.
   public enum Baseline: Sendable, Equatable {
     case present
     case missing(String)

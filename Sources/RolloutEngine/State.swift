@@ -26,6 +26,7 @@ public struct RolloutState: Sendable, Equatable {
   /// What limits the pods of the run under way, the most pressing first.
   public var limits: [CapacityLimit] = []
 
+  /// A revision that was stable until then.
   public struct FormerRevision: Sendable, Equatable {
     public var revision: Revision
     public var until: Date
@@ -127,7 +128,6 @@ public struct RunState: Sendable, Equatable {
   public var acceptedGuards: [String] = []
   /// What differed most, of a run that is being aborted; `nil` before that is known.
   public var differences: [Difference]?
-  public var reports: [CheckReport]
 
   public init(
     name: String, revision: String, set: String? = nil, stable: Revision, demand: Int, isFastUndo: Bool = false,
@@ -143,7 +143,6 @@ public struct RunState: Sendable, Equatable {
     self.stage = stage
     self.since = since
     self.commandSequence = commandSequence
-    self.reports = []
   }
 
   /// Why a run does not go on by itself. Checks go on meanwhile, and a failed one still aborts.
@@ -162,6 +161,7 @@ public struct RunState: Sendable, Equatable {
   }
 }
 
+/// How far a run has come.
 public enum Stage: Sendable, Equatable {
   /// Hold, Services and pin are put in place; no pod of the canary exists.
   case starting
@@ -179,6 +179,7 @@ public enum Stage: Sendable, Equatable {
   }
 }
 
+/// What is under way in a step, in this order.
 public enum StepStage: String, Sendable, Equatable, CaseIterable {
   /// The canary gets the pods that the step's traffic needs.
   case scaling = "Scaling"
@@ -189,6 +190,7 @@ public enum StepStage: String, Sendable, Equatable, CaseIterable {
   case pausing = "Pausing"
 }
 
+/// What is under way in a promotion, in this order. Each is confirmed before the next begins.
 public enum PromotionStage: String, Sendable, Equatable, CaseIterable, Comparable {
   case scaling = "Scaling"
   case verifying = "Verifying"
@@ -217,6 +219,7 @@ public enum PromotionStage: String, Sendable, Equatable, CaseIterable, Comparabl
   public var isReversible: Bool { self < .scalingDown }
 }
 
+/// What is under way in an abort, in this order.
 public enum AbortStage: String, Sendable, Equatable, CaseIterable {
   /// All traffic to the stable revision: the first write.
   case returningTraffic = "ReturningTraffic"
@@ -228,6 +231,7 @@ public enum AbortStage: String, Sendable, Equatable, CaseIterable {
   case unpinning = "Unpinning"
 }
 
+/// Why a run is aborted, with the words that people read where it needs some.
 public enum AbortCause: Sendable, Equatable {
   case failedCheck(String)
   case notAvailable(String)
@@ -266,6 +270,7 @@ public enum AbortCause: Sendable, Equatable {
   }
 }
 
+/// How a run ended.
 public enum Outcome: Sendable, Equatable {
   case promoted
   case aborted(AbortCause)

@@ -39,6 +39,7 @@ public struct DeploymentView: Sendable, Equatable {
 
 /// A ReplicaSet that the Deployment owns or Sluice holds.
 public struct SetView: Sendable, Equatable {
+  /// In whose hands a set is.
   public enum Owner: Sendable, Equatable {
     /// The Deployment is its controller.
     case deployment
@@ -87,6 +88,7 @@ public struct SetView: Sendable, Equatable {
 
 /// How the Deployment is kept from rolling, and whether that works now.
 public struct HoldView: Sendable, Equatable {
+  /// By what a changed template is kept from rolling.
   public enum Mode: String, Sendable, Equatable {
     /// Policies pause the Deployment in the request that changes its template.
     case admission = "Admission"

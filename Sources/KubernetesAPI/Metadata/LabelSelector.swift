@@ -1,5 +1,6 @@
 /// `metav1.LabelSelector`. One without any requirement matches everything.
 public struct LabelSelector: Codable, Sendable, Hashable {
+  /// One of `matchExpressions`.
   public struct Requirement: Codable, Sendable, Hashable {
     public enum Operator: String, Codable, Sendable, Hashable {
       case isIn = "In"
@@ -41,6 +42,7 @@ public struct LabelSelector: Codable, Sendable, Hashable {
 
   public var isEmpty: Bool { (matchLabels ?? [:]).isEmpty && (matchExpressions ?? []).isEmpty }
 
+  /// Whether labels fulfil every requirement.
   public func matches(_ labels: [String: String]) -> Bool {
     (matchLabels ?? [:]).allSatisfy { labels[$0.key] == $0.value }
       && (matchExpressions ?? []).allSatisfy { $0.matches(labels) }

@@ -32,6 +32,7 @@ public struct ObjectMeta: Codable, Sendable, Hashable {
   public var controller: OwnerReference? { ownerReferences?.first { $0.controller == true } }
 }
 
+/// `metav1.OwnerReference`.
 public struct OwnerReference: Codable, Sendable, Hashable {
   public var apiVersion: String
   public var kind: String

@@ -1,5 +1,6 @@
 /// `metav1.Status`: how the API server reports a failure.
 public struct Status: Codable, Sendable, Hashable, Error {
+  /// What the failure is about.
   public struct Details: Codable, Sendable, Hashable {
     public var name: String?
     public var group: String?
@@ -21,6 +22,7 @@ public struct Status: Codable, Sendable, Hashable, Error {
     }
   }
 
+  /// One of several faults, as those of a validation.
   public struct Cause: Codable, Sendable, Hashable {
     public var reason: String?
     public var message: String?

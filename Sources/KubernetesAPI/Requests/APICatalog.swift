@@ -115,6 +115,7 @@ public struct APICatalog: Sendable, Hashable {
     }
   }
 
+  /// Notes that the server could not say what a version of a group serves.
   public mutating func markUnavailable(group: String, version: String) {
     unavailable.append(group.isEmpty ? version : "\(group)/\(version)")
   }

@@ -4,6 +4,7 @@ typealias QueryItem = (name: String, value: String)
 
 /// A request to the API server as a value: what is to be done with which object, and what goes over the wire for it.
 public struct APIRequest: Sendable, CustomStringConvertible {
+  /// The methods that the API server answers.
   public enum Method: String, Sendable, Hashable {
     case get = "GET", post = "POST", put = "PUT", patch = "PATCH", delete = "DELETE"
   }
@@ -50,6 +51,7 @@ public struct APIRequest: Sendable, CustomStringConvertible {
 }
 
 extension APIRequest {
+  /// One object.
   public static func get(_ type: ResourceType, _ key: ObjectKey, subresource: String? = nil) -> APIRequest {
     APIRequest(.get, .get, type, key.namespace, key.name, subresource)
   }
@@ -89,6 +91,7 @@ extension APIRequest {
     return request
   }
 
+  /// A change of one object. An apply is a patch too, of which the server keeps who set what.
   public static func patch(
     _ type: ResourceType, _ key: ObjectKey, _ patch: Patch, subresource: String? = nil,
     _ options: WriteOptions = WriteOptions()
@@ -113,6 +116,7 @@ extension APIRequest {
     return request
   }
 
+  /// The end of one object, or its beginning where finalizers or dependents come first.
   public static func delete(
     _ type: ResourceType, _ key: ObjectKey, _ options: DeleteOptions = DeleteOptions()
   ) -> APIRequest {

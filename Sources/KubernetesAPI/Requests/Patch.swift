@@ -85,6 +85,7 @@ public struct JSONPointer: Sendable, Hashable, ExpressibleByArrayLiteral, Custom
     parts.map { "/" + $0.replacing("~", with: "~0").replacing("/", with: "~1") }.joined()
   }
 
+  /// The place of a member, and of an element.
   public func appending(_ part: String) -> JSONPointer { JSONPointer(parts + [part]) }
   public func appending(_ index: Int) -> JSONPointer { appending(String(index)) }
 }

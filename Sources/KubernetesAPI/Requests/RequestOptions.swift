@@ -68,6 +68,7 @@ public struct WatchOptions: Sendable, Hashable {
 
 /// How a write is to be checked.
 public struct WriteOptions: Sendable, Hashable {
+  /// What becomes of fields that the server does not know.
   public enum FieldValidation: String, Sendable, Hashable {
     /// Unknown and duplicate fields are an error (of an apply: 500, whatever this says).
     case strict = "Strict"
@@ -98,6 +99,7 @@ public struct WriteOptions: Sendable, Hashable {
 
 /// How an object goes, and on what conditions.
 public struct DeleteOptions: Sendable, Hashable {
+  /// What becomes of an object's dependents.
   public enum Propagation: String, Sendable, Hashable {
     /// The object goes at once, its dependents later.
     case background = "Background"

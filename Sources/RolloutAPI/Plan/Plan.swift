@@ -65,6 +65,7 @@ public struct Plan: Sendable, Hashable {
   public var key: ObjectKey { ObjectKey(namespace: namespace, name: name) }
 }
 
+/// A Service that callers use.
 public struct PlanService: Sendable, Hashable {
   public let name: String
   public let port: IntOrString
@@ -94,12 +95,14 @@ public struct PlanStep: Sendable, Hashable {
   public let analyze: Analyze?
   public let pause: Pause?
 
+  /// For how long a step is judged.
   public struct Analyze: Sendable, Hashable {
     public let duration: Duration
     /// Never longer than `duration`.
     public let atLeast: Duration?
   }
 
+  /// What ends a step after its analysis.
   public enum Pause: Sendable, Hashable {
     /// Waits for a person.
     case indefinite
@@ -181,6 +184,7 @@ public struct SLO: Sendable, Hashable {
   public let mode: CheckMode
   public let objective: Objective
 
+  /// What is measured, and what is too much of it.
   public enum Objective: Sendable, Hashable {
     case errorRate(max: Percent, comparison: Comparison?)
     case latency(quantile: Quantile, max: Duration, comparison: Comparison?)
@@ -199,6 +203,7 @@ public struct SLO: Sendable, Hashable {
     public let distribution: Percent?
   }
 
+  /// PromQL of a plan's own, asked for each track.
   public struct Query: Sendable, Hashable {
     /// With `$(…)` variables.
     public let expression: PromQLQuery
@@ -225,6 +230,7 @@ public struct SLO: Sendable, Hashable {
     /// Of a mean: the smallest value, at least 0, and the largest; `nil` of events.
     public let bounds: Range?
 
+    /// Both ends belong to it.
     public struct Range: Sendable, Hashable {
       public let min: DecimalString
       public let max: DecimalString

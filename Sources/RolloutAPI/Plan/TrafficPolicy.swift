@@ -54,6 +54,7 @@ public struct TrafficPolicy: Sendable, Hashable {
   public let circuitBreaking: CircuitBreaking?
   public let mtls: MTLSMode?
 
+  /// After which a caller's proxy gives up.
   public struct Timeouts: Sendable, Hashable {
     /// Of the whole request, retries included.
     public let request: Duration?
@@ -61,6 +62,7 @@ public struct TrafficPolicy: Sendable, Hashable {
     public let backendRequest: Duration?
   }
 
+  /// What a caller's proxy tries again.
   public struct Retries: Sendable, Hashable {
     /// After the first attempt; 0 for none.
     public let attempts: Int
@@ -69,6 +71,7 @@ public struct TrafficPolicy: Sendable, Hashable {
     public let backoff: Duration?
   }
 
+  /// What decides which pod of a track a request goes to.
   public enum LoadBalancing: Sendable, Hashable {
     case algorithm(LoadBalancingAlgorithm)
     case header(String)
@@ -76,6 +79,7 @@ public struct TrafficPolicy: Sendable, Hashable {
     case sourceIP
   }
 
+  /// Of one proxy towards one track.
   public struct ConnectionLimits: Sendable, Hashable {
     public let maxConnections: Int?
     public let maxPendingRequests: Int?
@@ -84,6 +88,7 @@ public struct TrafficPolicy: Sendable, Hashable {
     public let connectTimeout: Duration?
   }
 
+  /// When a pod that answers with errors gets no requests for a while.
   public struct CircuitBreaking: Sendable, Hashable {
     public let consecutiveErrors: Int
     public let interval: Duration

@@ -59,6 +59,7 @@ public struct BurnRateSpec: Codable, Sendable, Hashable {
   }
 }
 
+/// What a burning error budget does to a run.
 public enum BurnRateMode: String, Codable, Sendable, Hashable, CaseIterable {
   case hold = "Hold"
   case disabled = "Disabled"
@@ -141,6 +142,7 @@ public enum CheckMode: String, Codable, Sendable, Hashable, CaseIterable {
   case dryRun = "DryRun"
 }
 
+/// The share of requests that fail.
 public struct ErrorRateSpec: Codable, Sendable, Hashable {
   /// The largest share of requests that may fail.
   public var max: String
@@ -148,6 +150,7 @@ public struct ErrorRateSpec: Codable, Sendable, Hashable {
   public init(max: String) { self.max = max }
 }
 
+/// How long answers take.
 public struct LatencySpec: Codable, Sendable, Hashable {
   /// In percent: `99`.
   public var quantile: String
@@ -170,6 +173,7 @@ public struct BoundsSpec: Codable, Sendable, Hashable {
   }
 }
 
+/// What the canary is compared with, and how much worse it may be.
 public struct CompareSpec: Codable, Sendable, Hashable {
   /// `Stable` where absent.
   public var against: ComparedTrack?
@@ -204,6 +208,7 @@ public struct DistributionSpec: Codable, Sendable, Hashable {
   public init(margin: String? = nil) { self.margin = margin }
 }
 
+/// The other side of a comparison.
 public enum ComparedTrack: String, Codable, Sendable, Hashable, CaseIterable {
   case stable = "Stable"
   /// Only the limit counts.
@@ -229,6 +234,7 @@ public struct TemplateReference: Codable, Sendable, Hashable {
   }
 }
 
+/// An argument of a template, for `$(args.name)` in its queries.
 public struct ArgumentSpec: Codable, Sendable, Hashable {
   public var name: String
   /// In a template: the value where a reference gives none; without it the reference must give one.

@@ -2,6 +2,7 @@ import KubernetesAPI
 
 /// What one check concluded, and from what.
 public struct CheckRecord: Codable, Sendable, Hashable {
+  /// What a check concludes.
   public enum Verdict: String, Codable, Sendable, Hashable, CaseIterable {
     case pass = "Pass"
     case fail = "Fail"
@@ -11,6 +12,7 @@ public struct CheckRecord: Codable, Sendable, Hashable {
     case unknown = "Unknown"
   }
 
+  /// What a check looks at.
   public enum Kind: String, Codable, Sendable, Hashable, CaseIterable {
     case objective = "Objective"
     /// How fast the service as a whole burns its error budget.
@@ -56,6 +58,7 @@ extension CheckRecord {
 /// The numbers behind a verdict, as decimal texts; rates are shares from 0 to 1. A text that is absent was not known or
 /// is without bound.
 public struct EvidenceRecord: Codable, Sendable, Hashable {
+  /// The numbers of one track.
   public struct Track: Codable, Sendable, Hashable {
     /// Of a query of events or a mean: what they are counted per.
     public var requests: String?
@@ -175,6 +178,7 @@ public struct EvidenceRecord: Codable, Sendable, Hashable {
 
 /// One place where a rejected canary's bad requests gathered.
 public struct DifferenceRecord: Codable, Sendable, Hashable {
+  /// By what requests are told apart.
   public enum Dimension: String, Codable, Sendable, Hashable, CaseIterable {
     case responseCode = "ResponseCode"
     case endpoint = "Endpoint"

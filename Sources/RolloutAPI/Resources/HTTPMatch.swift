@@ -17,6 +17,7 @@ public struct HTTPMatch: Codable, Sendable, Hashable {
   }
 }
 
+/// The path of a request.
 public struct PathMatch: Codable, Sendable, Hashable {
   public enum Kind: String, Codable, Sendable, Hashable, CaseIterable {
     case exact = "Exact"
@@ -57,6 +58,7 @@ public struct NameValueMatch: Codable, Sendable, Hashable {
   public var kind: Kind { type ?? Defaults.nameValueType }
 }
 
+/// The methods that the Gateway API knows.
 public enum HTTPMethod: String, Codable, Sendable, Hashable, CaseIterable {
   case get = "GET"
   case head = "HEAD"

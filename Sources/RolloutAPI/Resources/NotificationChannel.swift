@@ -13,6 +13,7 @@ public struct NotificationChannel: KubernetesResource, Hashable {
   }
 }
 
+/// Where events go: exactly one of `slack` and `webhook`.
 public struct NotificationChannelSpec: Codable, Sendable, Hashable {
   /// An incoming webhook in the format of Slack, which others understand too.
   public var slack: WebhookSpec?
@@ -28,6 +29,7 @@ public struct NotificationChannelSpec: Codable, Sendable, Hashable {
   }
 }
 
+/// An address that is a secret.
 public struct WebhookSpec: Codable, Sendable, Hashable {
   /// The URL, in a Secret of the channel's namespace.
   public var urlSecretRef: SecretKeyReference
@@ -35,6 +37,7 @@ public struct WebhookSpec: Codable, Sendable, Hashable {
   public init(urlSecretRef: SecretKeyReference) { self.urlSecretRef = urlSecretRef }
 }
 
+/// One key of a Secret.
 public struct SecretKeyReference: Codable, Sendable, Hashable {
   public var name: String
   /// `url` where absent.

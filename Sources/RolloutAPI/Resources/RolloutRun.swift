@@ -15,6 +15,7 @@ public struct RolloutRun: KubernetesResource, Hashable {
   }
 }
 
+/// What a run is to do. Sluice writes it once, and people its `command`.
 public struct RolloutRunSpec: Codable, Sendable, Hashable {
   public var rolloutRef: RolloutReference
   /// The revision that the run is for, by its `pod-template-hash`.
@@ -85,6 +86,7 @@ public struct RunCommand: Codable, Sendable, Hashable {
   }
 }
 
+/// What people may ask of a run.
 public enum CommandAction: String, Codable, Sendable, Hashable, CaseIterable {
   /// Ends the step under way.
   case promote = "Promote"

@@ -97,6 +97,7 @@ public struct RolloutRunStatus: Codable, Sendable, Hashable {
   }
 }
 
+/// How a run stands, in one word.
 public enum RunPhase: String, Codable, Sendable, Hashable, CaseIterable {
   case pending = "Pending"
   /// Hold, Services and pin are put in place.
@@ -205,6 +206,7 @@ public struct DemandStatus: Codable, Sendable, Hashable {
   }
 }
 
+/// Why a run is, or was, aborted.
 public struct AbortStatus: Codable, Sendable, Hashable {
   public enum Kind: String, Codable, Sendable, Hashable, CaseIterable {
     case failedCheck = "FailedCheck"
@@ -250,6 +252,7 @@ public struct StepRecord: Codable, Sendable, Hashable {
     case abort = "Abort"
   }
 
+  /// How an entry ended.
   public enum Outcome: String, Codable, Sendable, Hashable, CaseIterable {
     case passed = "Passed"
     /// A person went on before the step was over.

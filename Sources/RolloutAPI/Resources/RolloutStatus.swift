@@ -103,6 +103,7 @@ public struct RevisionStatus: Codable, Sendable, Hashable {
   }
 }
 
+/// A revision that was stable before.
 public struct FormerRevisionStatus: Codable, Sendable, Hashable {
   public var hash: String
   public var replicaSet: String
@@ -116,6 +117,7 @@ public struct FormerRevisionStatus: Codable, Sendable, Hashable {
   }
 }
 
+/// The revision that was rejected last, by which run, and why.
 public struct RejectionStatus: Codable, Sendable, Hashable {
   public var hash: String
   public var run: String
@@ -130,6 +132,7 @@ public struct RejectionStatus: Codable, Sendable, Hashable {
   }
 }
 
+/// How the Deployment is kept from rolling.
 public struct HoldStatus: Codable, Sendable, Hashable {
   /// `Admission` or `Always`.
   public var mode: HoldMode
@@ -157,6 +160,7 @@ public struct BypassStatus: Codable, Sendable, Hashable {
 
 /// The condition types and reasons that other tools read.
 extension RolloutStatus {
+  /// `Ready`, `Reconciling` and `Stalled` are those of kstatus.
   public enum ConditionType: String, Sendable, CaseIterable {
     case ready = "Ready"
     case reconciling = "Reconciling"

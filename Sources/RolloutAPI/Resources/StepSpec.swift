@@ -29,6 +29,7 @@ public struct StepSpec: Codable, Sendable, Hashable {
   }
 }
 
+/// Requests that go to the canary whatever the weight.
 public struct RouteSpec: Codable, Sendable, Hashable {
   /// One that holds is enough.
   public var matches: [HTTPMatch]
@@ -43,6 +44,7 @@ public struct StickySpec: Codable, Sendable, Hashable {
   public init(cookie: CookieSpec) { self.cookie = cookie }
 }
 
+/// The cookie that a caller gets of the canary.
 public struct CookieSpec: Codable, Sendable, Hashable {
   public var name: String
   /// 24h where absent.
@@ -54,6 +56,7 @@ public struct CookieSpec: Codable, Sendable, Hashable {
   }
 }
 
+/// For how long the checks judge a step.
 public struct AnalyzeSpec: Codable, Sendable, Hashable {
   /// How long the step is judged; what is undecided then holds until the analysis deadline.
   public var `for`: String
@@ -66,6 +69,7 @@ public struct AnalyzeSpec: Codable, Sendable, Hashable {
   }
 }
 
+/// What ends a step after its analysis.
 public struct PauseSpec: Codable, Sendable, Hashable {
   /// Waits for a person where absent.
   public var duration: String?

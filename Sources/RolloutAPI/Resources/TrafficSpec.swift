@@ -167,6 +167,7 @@ public struct TimeoutsSpec: Codable, Sendable, Hashable {
   }
 }
 
+/// What a caller's proxy tries again.
 public struct RetriesSpec: Codable, Sendable, Hashable {
   /// Attempts after the first; 0 turns the mesh's own retries off.
   public var attempts: Int
@@ -193,6 +194,7 @@ public struct LoadBalancingSpec: Codable, Sendable, Hashable {
   }
 }
 
+/// How a proxy chooses among the pods of a track.
 public enum LoadBalancingAlgorithm: String, Codable, Sendable, Hashable, CaseIterable {
   case roundRobin = "RoundRobin"
   case leastRequest = "LeastRequest"
@@ -212,6 +214,7 @@ public struct ConsistentHashSpec: Codable, Sendable, Hashable {
   }
 }
 
+/// Of one proxy towards one track; what is absent is the mesh's own.
 public struct ConnectionLimitsSpec: Codable, Sendable, Hashable {
   public var maxConnections: Int?
   public var maxPendingRequests: Int?
@@ -252,6 +255,7 @@ public struct CircuitBreakingSpec: Codable, Sendable, Hashable {
   }
 }
 
+/// What the plan wants to see of mutual TLS.
 public enum MTLSMode: String, Codable, Sendable, Hashable, CaseIterable {
   /// As Verify, and the mesh must refuse plain text: Sluice has callers of both tracks use mutual TLS, and starts no run
   /// while the pods would take anything else.

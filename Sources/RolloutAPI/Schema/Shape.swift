@@ -15,6 +15,7 @@ public indirect enum Shape: Sendable, Hashable {
   /// Object metadata and whatever else is not looked into.
   case anything
 
+  /// A member of an object.
   public struct Member: Sendable, Hashable {
     public var name: String
     public var shape: Shape
