@@ -211,18 +211,15 @@ struct Release {
 
   /// Reads it anew, since minutes have passed, and decides on what it holds now.
   private func letGo(_ workload: String) async throws {
-    for _ in 0..<5 {
+    try await session.untilNoConflict(
+      over: "Deployment \(workload)", outcome: "it is managed still, and held if it was; repeat the command"
+    ) {
       guard let deployment = try await client.find(.deployments, session.key(workload)) else { return }
       let sets = try await client.list(.replicaSets, namespace: session.namespace).items
       let isHeld = deployment.annotations[Names.held] != nil
       let endsHold = isHeld && Self.startsNothing(deployment, sets)
-      do {
-        _ = try await client.patch(
-          .deployments, deployment.objectKey, .merge(Self.releasePatch(deployment, endsHold: endsHold)))
-      } catch let error as KubernetesError where error.isConflict {
-        try await client.time.sleep(for: .milliseconds(100))
-        continue
-      }
+      _ = try await client.patch(
+        .deployments, deployment.objectKey, .merge(Self.releasePatch(deployment, endsHold: endsHold)))
       if endsHold {
         say("released Deployment \(workload)")
       } else if isHeld {
@@ -230,10 +227,7 @@ struct Release {
           "Deployment \(workload) stays paused: its template holds a revision that was rejected or never tested; "
             + "change the template, or resume it with kubectl")
       }
-      return
     }
-    throw CommandFailure(
-      "Deployment \(workload) changed each time it was read and is still held; repeat the command")
   }
 
   private func dropFinalizers() async throws {

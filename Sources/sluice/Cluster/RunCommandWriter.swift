@@ -17,22 +17,18 @@ struct RunCommandWriter {
   func write(to name: String, of rollout: String) async throws -> String {
     let key = session.key(name)
     var seen: RolloutRun?
-    for _ in 0..<8 {
+    // The controller writes the status all the time; what counts is that no one else gave a command.
+    let command = try await session.untilNoConflict(over: "run \(name)") {
       let json = try await session.client.get(.rolloutRuns, key)
       let run: RolloutRun = try json.decoded()
       try Self.check(run, action, rollout: rollout, seen: seen)
       seen = seen ?? run
       let command = Self.command(action, for: run, reason: reason, requestedBy: requestedBy)
-      do {
-        _ = try await session.client.patch(
-          .rolloutRuns, key, .merge(Self.patch(command, resourceVersion: json.resourceVersion)))
-        return try await answer(to: command, key)
-      } catch let error as KubernetesError where error.isConflict {
-        // The controller writes the status all the time; what counts is that no one else gave a command.
-        try await session.client.time.sleep(for: .milliseconds(50))
-      }
+      _ = try await session.client.patch(
+        .rolloutRuns, key, .merge(Self.patch(command, resourceVersion: json.resourceVersion)))
+      return command
     }
-    throw CommandFailure("run \(name) changed each time it was read; nothing was done, try again")
+    return try await answer(to: command, key)
   }
 
   /// What forbids the command.

@@ -52,21 +52,17 @@ struct UndoCommand: AsyncParsableCommand {
     try await cluster.withSession { session in
       let rollout = try await session.rollout(self.rollout)
       let key = session.key(rollout.spec.workloadRef.name)
-      for _ in 0..<5 {
+      let earlier = try await session.untilNoConflict(over: "Deployment \(key.name)") {
         let deployment = try await session.client.get(.deployments, key)
         let sets = try await session.client.list(.replicaSets, namespace: session.namespace).items
         let earlier = try Revisions.earlier(
           than: deployment, among: sets, stable: rollout.status?.stable?.replicaSet,
           number: toRevision == 0 ? nil : toRevision)
-        do {
-          _ = try await session.client.patch(.deployments, key, Self.patch(deployment, to: earlier.template))
-          let number = earlier.number.map { "revision \($0) (\(earlier.set))" } ?? earlier.set
-          return Output.print(["deployment/\(key.name) goes back to \(number)"])
-        } catch let error as KubernetesError where error.isConflict {
-          try await session.client.time.sleep(for: .milliseconds(50))
-        }
+        _ = try await session.client.patch(.deployments, key, Self.patch(deployment, to: earlier.template))
+        return earlier
       }
-      throw CommandFailure("Deployment \(key.name) changed each time it was read; nothing was done, try again")
+      let number = earlier.number.map { "revision \($0) (\(earlier.set))" } ?? earlier.set
+      Output.print(["deployment/\(key.name) goes back to \(number)"])
     }
   }
 
