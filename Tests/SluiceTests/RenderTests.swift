@@ -209,6 +209,14 @@ import Testing
     ])
   func spans(seconds: Double, text: String) { #expect(Times.span(seconds) == text) }
 
+  @Test(
+    "what others wrote cannot steer the terminal",
+    arguments: [
+      ("plain text, ä … ✓\twith a tab", "plain text, ä … ✓\twith a tab"), ("a\u{1B}[2Jb", "a^[[2Jb"),
+      ("over\rwritten", "over^Mwritten"), ("two\r\nlines", "two^M\nlines"), ("\u{9B}31m\u{7F}\0", "^[31m^?^@"),
+    ])
+  func harmless(text: String, shown: String) { #expect(Output.harmless(text) == shown) }
+
   @Test("objects are printed as JSON or YAML that reads back")
   func objects() throws {
     let object: JSON = ["a": "1", "b": ["x", 2, true, .null], "c": ["d": "yes"]]

@@ -64,7 +64,7 @@ extension Quantity {
       NSDecimalRound(&whole, &copy, 0, .plain)
       if whole == number, let quantity = Quantity("\(whole)\(suffix)") { return quantity }
     }
-    return Quantity("0") ?? Quantity.zero
+    return Quantity.zero
   }
 
   private static let zero: Quantity = {

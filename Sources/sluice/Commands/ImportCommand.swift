@@ -83,7 +83,7 @@ struct Importer: Sendable {
       guard parts.count == 2, !parts[1].isEmpty,
         let kind = allCases.first(where: { $0.names.contains(parts[0].lowercased()) })
       else {
-        throw ValidationError("\"\(route)\" should be virtualservice/NAME or httproute/NAME")
+        throw ValidationError("found '\(route)', wanted virtualservice/NAME or httproute/NAME")
       }
       return (kind, parts[1])
     }

@@ -20,7 +20,7 @@ enum Output {
   /// As ``print(_:)``.
   /// - Returns: how many lines that took.
   static func draw(_ lines: [String]) -> Int {
-    let folded = isTerminal ? Folding.fold(lines, width: columns) : lines
+    let folded = isTerminal ? Folding.fold(lines.map(harmless), width: columns) : lines
     for line in folded { Swift.print(line) }
     fflush(nil)
     return folded.count
@@ -33,7 +33,28 @@ enum Output {
   }
 
   static func note(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+    FileHandle.standardError.write(Data(((isatty(2) == 1 ? harmless(line) : line) + "\n").utf8))
+  }
+
+  /// The text with its control characters made visible, as `^[` for an escape: images, reasons and messages are written by
+  /// whoever may deploy, and must not steer the terminal of who looks. Tabs and line breaks stay.
+  static func harmless(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: isControl) else { return text }
+    var result = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      guard isControl(scalar) else {
+        result.append(scalar)
+        continue
+      }
+      result.append("^")
+      // The key that makes it with Ctrl; of the second set of controls, that of its twin in the first.
+      result.append(Unicode.Scalar(UInt8(scalar.value & 0x7F) ^ 0x40))
+    }
+    return String(result)
+  }
+
+  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
   }
 
   /// Several objects become a list, as kubectl prints them.
