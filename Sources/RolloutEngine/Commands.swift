@@ -43,7 +43,16 @@ extension Turn {
     if let step = command.step, let current = run.stage.stepIndex, step != current {
       return refuse(command, &run, "the run is at step \(current + 1), not at step \(step + 1) any more")
     }
+    if accepts(command), isForgotten(run) { return look(in: .seconds(1)) }
     carryOut(command, &run)
+  }
+
+  /// Whether a person goes on by hand in spite of what holds the run.
+  private func accepts(_ command: PersonsCommand) -> Bool {
+    switch command.action {
+    case .resume, .promote, .promoteFull: true
+    case .abort, .pause, .retry: false
+    }
   }
 
   private mutating func carryOut(_ command: PersonsCommand, _ run: inout RunState) {

@@ -82,6 +82,13 @@ extension Turn {
     return true
   }
 
+  /// A controller that takes over does not know at first what the pause is about, so that a person's word on it would be
+  /// taken and come to nothing.
+  func isForgotten(_ run: RunState) -> Bool {
+    guard case .anomaly = run.pause else { return false }
+    return seen.measured?.guards.isEmpty ?? true
+  }
+
   /// Who goes on by hand has seen what holds the run now; what comes up later holds it again.
   mutating func acceptHolds(_ run: inout RunState) {
     var accepted = anomalies(run).map(\.name)

@@ -138,6 +138,33 @@ struct HoldingTests {
     #expect(world.stage == .finished(.promoted))
   }
 
+  @Test(
+    "a person's word on an anomaly waits for a controller that takes over to know of it, and an abort does not",
+    arguments: [CommandAction.resume, .promote, .abort])
+  func acceptedAfterTakeover(action: CommandAction) {
+    var world = running()
+    world.guards = [Self.anomaly]
+    world.settle(turns: 10)
+    world.guards = []
+    world.command = PersonsCommand(action: action, sequence: 1)
+    world.turn()
+    guard action != .abort else {
+      #expect(world.effects.first == .setTraffic(.stableOnly))
+      return
+    }
+    world.settle(turns: 5)
+    guard case .anomaly = world.run?.pause else {
+      Issue.record("expected a pause, found \(String(describing: world.run?.pause))")
+      return
+    }
+    #expect(world.run?.commandSequence == 0)
+    world.guards = [Self.anomaly]
+    world.settle(until: { $0.stage == .finished(.promoted) })
+    #expect(world.stage == .finished(.promoted))
+    #expect(world.run?.acceptedGuards == ["restarts"])
+    #expect(world.run?.commandSequence == 1)
+  }
+
   @Test("a second guard holds again after the first one was accepted")
   func second() {
     var world = running()
