@@ -192,6 +192,21 @@ struct GuardJudgeTests {
     #expect(run.anomalies == [])
   }
 
+  // By hand, of a pod of stable that takes one core: a quarter more and 0.02 cores are tolerated, that is up to 1.27. Of one
+  // that takes 0.1 it is 0.145, and of one that idles at 0.02 it is 0.045.
+  @Test(
+    "a quarter more CPU and a fiftieth of a core are tolerated, and not more",
+    arguments: [
+      (1, 1.2, false), (1, 1.26, false), (1, 1.28, true), (1, 1.6, true), (0.1, 0.12, false), (0.1, 0.16, true),
+      (0.02, 0.04, false), (0.02, 0.05, true),
+    ])
+  func cpuTolerance(stable: Double, canary: Double, isFound: Bool) throws {
+    var run = try Guarded()
+    run.cpu = [.stable: stable, .canary: canary]
+    run.look(times: 120)
+    #expect(run.anomalies == (isFound ? ["cpu"] : []))
+  }
+
   @Test("a canary pod that gets more requests than a stable one may use more CPU")
   func load() throws {
     var run = try Guarded()

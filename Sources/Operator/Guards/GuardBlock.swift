@@ -48,7 +48,10 @@ struct GuardBlock: Sendable {
     }
   }
 
+  /// To be added before the containers of the same look.
   mutating func add(requests increase: [AnswerKey: Double]) {
+    // What came before its first look is of no time that it knows.
+    guard since != nil else { return }
     for (key, value) in increase { requests[key.track, default: 0] += value }
   }
 
@@ -74,12 +77,13 @@ struct GuardBlock: Sendable {
     return requests.values.reduce(0, +) / until.timeIntervalSince(since)
   }
 
-  /// How many times as many requests a canary pod gets as a stable one; 1 where that is not known.
-  func load(_ pods: [Track: Double]) -> Double {
-    guard let worse = requests[.canary], let base = requests[.stable], base > 0, let own = pods[.canary], own > 0,
-      let others = pods[.stable], others > 0
-    else { return 1 }
-    return (worse / own) / (base / others)
+  /// The requests of a pod of each track in a second; `nil` where a track has none.
+  func requests(_ pods: [Track: Double]) -> (canary: Double, stable: Double)? {
+    guard let since, let until, until > since, let worse = requests[.canary], let base = requests[.stable], base > 0,
+      let own = pods[.canary], own > 0, let others = pods[.stable], others > 0
+    else { return nil }
+    let seconds = until.timeIntervalSince(since)
+    return (worse / own / seconds, base / others / seconds)
   }
 
   /// `nil` where the counter went backwards, or was not scraped anew.

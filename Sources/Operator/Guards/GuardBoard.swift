@@ -129,7 +129,9 @@ final class GuardBoard: Sendable {
   func record(_ usual: UsualLevels, run: String, for rollout: ObjectKey) {
     _ = change(rollout) { entry in
       guard entry.run.name == run else { return }
+      let before = entry.guards.usual.before
       entry.guards.usual = usual
+      entry.guards.usual.before = usual.before ?? before
       entry.isUsualKnown = true
     }
   }

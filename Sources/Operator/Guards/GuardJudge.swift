@@ -21,6 +21,30 @@ struct UsualLevels: Sendable {
   var memory: PastLevel?
   /// Requests of the service in a second.
   var requests: PastLevel?
+  /// What a pod did before the run, when stable had all requests.
+  var before: PodLoad?
+}
+
+/// What a pod does, and what it takes for that.
+struct PodLoad: Sendable {
+  /// Requests in a second.
+  var requests: Double
+  /// CPU seconds in a second.
+  var cpu: Double
+
+  /// What such a pod would take for as many requests as another gets: on the line between this moment and an earlier one,
+  /// since a process takes something without requests too. Where there was none that differs enough to draw a line, in
+  /// proportion. One that gets fewer requests is allowed no less.
+  func cpu(for requests: Double, earlier: PodLoad?) -> Double {
+    guard self.requests > 0, requests > self.requests else { return cpu }
+    let proportional = cpu * requests / self.requests
+    guard let earlier, abs(earlier.requests / self.requests - 1) >= Self.distance else { return proportional }
+    let perRequest = (earlier.cpu - cpu) / (earlier.requests - self.requests)
+    return min(proportional, max(cpu, cpu + perRequest * (requests - self.requests)))
+  }
+
+  /// The difference of two loads, as a share of one, from which a line may be drawn.
+  private static let distance = 0.2
 }
 
 /// Watches one run for anomalies that no objective names. Each guard is an e-process, and all of them together are judged
@@ -37,6 +61,8 @@ struct GuardJudge: Sendable {
     .throttling: LevelWatch(tolerance: 1.5, floor: 0.1), .garbageCollection: LevelWatch(tolerance: 2, floor: 0.02),
   ]
   private var growth = GrowthWatch()
+  /// Its size at the end of the newest block.
+  private var growthSeen: GrowthWatch.Growth?
   private var events: [GuardKind: EventWatch] = [:]
   private var mixes: [GuardKind: MixWatch] = [
     .responseCodes: MixWatch(tolerance: 2, margin: 0.005), .connections: MixWatch(tolerance: 2, margin: 0.001),
@@ -229,10 +255,13 @@ struct GuardJudge: Sendable {
   private mutating func closeBlock(at now: Date, isCompared: Bool) {
     let closed = block
     block = block.next
-    let load = closed.load(podCounts())
     if isCompared, let cpu = closed.rates(ContainerMetrics.cpu) {
-      // A canary pod that gets more requests than a stable one may use more; one that gets fewer is allowed no less.
-      record(.cpu, canary: cpu.canary, stable: cpu.stable * max(1, load), usual: usual.cpu?.upper)
+      // A canary pod that gets more requests than a stable one may use more.
+      let requests = closed.requests(podCounts())
+      let stable = requests.map {
+        PodLoad(requests: $0.stable, cpu: cpu.stable).cpu(for: $0.canary, earlier: usual.before)
+      }
+      record(.cpu, canary: cpu.canary, stable: stable ?? cpu.stable, usual: usual.cpu?.upper)
     }
     if let memory = closed.memory {
       if isCompared {
@@ -241,6 +270,7 @@ struct GuardJudge: Sendable {
       active.insert(.memoryGrowth)
       growth.record(
         canary: closed.troughs(.canary), stable: closed.troughs(.stable), at: now.timeIntervalSince1970)
+      growthSeen = growth.growth
     }
     if isCompared, let share = closed.ratio(ContainerMetrics.throttled, of: ContainerMetrics.periods) {
       record(.throttling, canary: share.canary, stable: share.stable, usual: nil)
@@ -284,7 +314,7 @@ struct GuardJudge: Sendable {
   /// A difference that is certain and harmless is none.
   private func matters(_ kind: GuardKind) -> Bool {
     switch kind {
-    case .memoryGrowth: growth.growth?.matters ?? false
+    case .memoryGrowth: growthSeen?.matters ?? false
     case .responseCodes, .connections, .endpoints: mixes[kind]?.matters ?? false
     default: true
     }
@@ -333,7 +363,7 @@ struct GuardJudge: Sendable {
       return (events[kind]?.canaryEvents.events, events[kind]?.stableEvents.events)
     case .memory, .cpu, .throttling, .garbageCollection:
       return (levels[kind]?.levels?.canary, levels[kind]?.levels?.stable)
-    case .memoryGrowth: return (growth.growth?.slope, nil)
+    case .memoryGrowth: return (growthSeen?.slope, nil)
     case .responseCodes, .connections, .endpoints:
       return (mixes[kind]?.leader?.canary.rate, mixes[kind]?.leader?.stable.rate)
     case .requestShare, .requestVolume: return (nil, nil)
@@ -342,7 +372,7 @@ struct GuardJudge: Sendable {
 
   private func message(_ kind: GuardKind) -> String {
     GuardSentences(
-      events: events[kind], level: levels[kind]?.levels, growth: growth.growth, leader: mixes[kind]?.leader,
+      events: events[kind], level: levels[kind]?.levels, growth: growthSeen, leader: mixes[kind]?.leader,
       memoryLimit: memoryLimit, share: shares.observed, usual: usual, requests: block.requestRate ?? volumeSeen
     ).sentence(kind)
   }

@@ -109,8 +109,23 @@ struct Guardian: ServiceLifecycle.Service {
     async let cpu = days(usual(ContainerMetrics.cpu))
     async let memory = days(usual(ContainerMetrics.memory))
     async let requests = days(run.metrics?.requestQuery([scope], view: .caller, reading: .increase(window)))
+    async let before = before(run, cpu: usual(ContainerMetrics.cpu), window)
     return await UsualLevels(
-      cpu: PastLevel(cpu), memory: PastLevel(memory), requests: PastLevel(requests.map { $0 / (window / .seconds(1)) }))
+      cpu: PastLevel(cpu), memory: PastLevel(memory), requests: PastLevel(requests.map { $0 / (window / .seconds(1)) }),
+      before: before)
+  }
+
+  /// What a pod of stable did before the canary got any requests; `nil` where that moment is not known.
+  private func before(_ run: JudgedRun, cpu: String, _ window: Duration) async -> PodLoad? {
+    let pods = run.pods.count { $0.track == .stable }
+    guard let moment = run.traffic.reachesCanary ? run.past.first?.began : time.now, pods > 0 else { return nil }
+    let scope = BurnJudge.whole(run.scope, run.plan)
+    let asked = run.metrics?.requestQuery([scope], view: .caller, reading: .increase(window))
+    guard let cpu = await vector(cpu, at: moment)?.first?.value, cpu.isFinite,
+      let counted = await vector(asked, at: moment), !counted.isEmpty
+    else { return nil }
+    let requests = counted.map(\.value).filter(\.isFinite).reduce(0, +) / (window / .seconds(1))
+    return PodLoad(requests: requests / Double(pods), cpu: cpu)
   }
 
   /// The sum of a query's series at this time of each of the last seven days.

@@ -1,3 +1,4 @@
+import CanaryAnalysis
 import Foundation
 import TrafficRouting
 
@@ -63,6 +64,14 @@ struct InventedPods: Sendable {
   private var random: SeededRandom
   private var pods: [Pod] = []
   private var number = 0
+  /// The requests of the days before, as factors of what is usual, and what else differed between them.
+  private let days: [Day]
+
+  private struct Day: Sendable {
+    var requests: Double
+    var cpu: Double
+    var memory: Double
+  }
 
   /// Of a pod with the requests that it usually has.
   private static let cpu = 0.2
@@ -78,6 +87,10 @@ struct InventedPods: Sendable {
     self.model = model
     self.faultAfter = faultAfter
     random = SeededRandom(seed: seed ^ 0x5EED_0F_90D5)
+    var past = SeededRandom(seed: seed ^ 0x5EED_0F_DA75)
+    days = (0..<7).map { _ in
+      Day(requests: exp(0.08 * past.normal()), cpu: exp(0.02 * past.normal()), memory: exp(0.01 * past.normal()))
+    }
   }
 
   /// Lets time pass, with as many pods of each track as there are now.
@@ -148,6 +161,18 @@ struct InventedPods: Sendable {
       pod.exportDue = max(pod.exportDue, from) + 15
     }
     pod.exported[ContainerMetrics.restarts] = Double(pod.restarts)
+  }
+
+  /// What the days before were like at one time of the day, when stable had all requests.
+  /// - Parameters:
+  ///   - rate: the service's usual requests in a second at this time, `before` those at the run's beginning, and `ofAll`
+  ///     those with which a pod has its usual load.
+  func usual(rate: Double, ofAll all: Double, before: Double, pods: Double) -> UsualLevels {
+    func cpu(_ load: Double) -> Double { Self.cpu * (0.3 + 0.7 * load) }
+    return UsualLevels(
+      cpu: PastLevel(days.map { cpu($0.requests * rate / all) * $0.cpu }),
+      memory: PastLevel(days.map { Self.memory * $0.memory }), requests: PastLevel(days.map { $0.requests * rate }),
+      before: PodLoad(requests: before / pods, cpu: cpu(before / all)))
   }
 
   var containers: [String: [String: Double]] {

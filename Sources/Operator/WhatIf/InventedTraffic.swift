@@ -50,6 +50,8 @@ public struct TrafficModel: Codable, Sendable, Hashable {
   public var values: [String: Value]
   /// What the canary's pods do beside answering.
   public var pods = PodModel()
+  /// The share of the service's requests, of both tracks, that do not come while the canary is faulty, 0 to 1.
+  public var missing = 0.0
 
   public init(
     rate: Double, stable: Behaviour, canary: Behaviour, spread: Double = 0.5, canarySpread: Double? = nil,
@@ -135,8 +137,11 @@ struct InventedTraffic: TrafficSource {
   }
 
   private func rate(_ from: Double, _ to: Double) -> Double {
-    model.rate * (1 + model.swing * sin(2 * .pi * (from + to) / 2 / 86_400))
+    usualRate((from + to) / 2) * (from >= model.faultAfter ? 1 - model.missing : 1)
   }
+
+  /// Of any day at this time.
+  private func usualRate(_ time: Double) -> Double { model.rate * (1 + model.swing * sin(2 * .pi * time / 86_400)) }
 
   mutating func signals(_ look: TrialLook) -> TrialSignals? {
     canaryPods = look.pods[.canary] ?? 1
@@ -156,7 +161,10 @@ struct InventedTraffic: TrafficSource {
         "200": counts.requests - counts.failed - missing, "404": missing, "503": counts.failed,
       ]
     }
-    return TrialSignals(containers: pods.containers, pods: pods.facts(look.start), answers: answers)
+    let stable = Double(max(1, look.pods[.stable] ?? 1))
+    return TrialSignals(
+      containers: pods.containers, pods: pods.facts(look.start), answers: answers,
+      usual: pods.usual(rate: usualRate(look.to), ofAll: model.rate, before: usualRate(0), pods: stable))
   }
 
   private mutating func draw(_ requests: Int, _ behaviour: TrafficModel.Behaviour, _ spread: Double) -> TrackLook {

@@ -171,7 +171,7 @@ public struct Rehearsal: Sendable {
     report.finish(run, at: elapsed, checks: judge.latest.checks)
     report.blamed =
       judge.latest.checks.lazy.compactMap { check in
-        check.message.firstMatch(of: /come from pod (\S+)/).map { String($0.1) }
+        check.message.firstMatch(of: /come from pod ([^\s;]+)/).map { String($0.1) }
       }.first
     report.guards = guards.reports().filter { $0.finding == .anomaly || $0.finding == .unusualService }.map(\.name)
   }
@@ -246,6 +246,7 @@ public struct Rehearsal: Sendable {
     }
     let isCounted = run.verifiedAt.map { $0 <= guards.lastLook ?? .distantPast } ?? false
     guards.watchesShare = !signals.isDividedOtherwise
+    guards.usual = signals.usual ?? UsualLevels()
     guards.record(
       GuardLook(containers: signals.containers, answers: answers), pods: signals.pods, traffic: target, at: now,
       isCounted: isCounted)

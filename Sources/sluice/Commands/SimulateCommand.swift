@@ -83,6 +83,11 @@ struct SimulateCommand: AsyncParsableCommand {
   var canaryAway = Percent.zero
 
   @Option(
+    help: "The share of the service's requests, of both revisions, that do not come although the days before had them.",
+    transform: FlagValue.percent)
+  var missing = Percent.zero
+
+  @Option(
     name: .customLong("value"),
     help:
       "What a query of the plan gives, as NAME=STABLE,CANARY or NAME=STABLE,CANARY,DEVIATION; of sums of rates, with all traffic; of Events, per request; of a Mean, its mean and the deviation of single values."
@@ -127,6 +132,7 @@ struct SimulateCommand: AsyncParsableCommand {
       restarts: canaryRestarts, growth: canaryMemoryGrowth * 1024 * 1024 / 60, cpu: canaryCPU,
       collection: canaryCollection?.fraction, notFound: canaryNotFound?.fraction,
       oneBad: canaryBadPod?.fraction, away: canaryAway.fraction)
+    model.missing = missing.fraction
     for text in values {
       let (name, value) = try Self.value(text)
       model.values[name] = value
@@ -155,6 +161,7 @@ struct SimulateCommand: AsyncParsableCommand {
     if let canaryNotFound { faults.append("answers \(canaryNotFound) with 404") }
     if let canaryBadPod { faults.append("has one pod that fails \(canaryBadPod)") }
     if canaryAway > .zero { faults.append("loses \(canaryAway) of its requests") }
+    if missing > .zero { faults.append("\(missing) of all requests do not come") }
     return faults
   }
 

@@ -9,9 +9,9 @@ struct Trial {
   var options: TrialOptions
   var title: String
   /// What limits the trust in the result.
-  var cautions: [String] = [Self.withoutPast]
+  var cautions: [String] = []
 
-  /// Nothing is known here of what the service did at this hour, nor of its callers beside the route.
+  /// Of a recording nothing is known of what the service did at this hour on other days.
   static let withoutPast = "what is usual at this hour is no part of this: it knows this one run alone"
 
   /// - Parameter make: a trial for a seed.

@@ -103,6 +103,69 @@ struct WatchTests {
     #expect(growth.timeUntil(50e6) == nil)
   }
 
+  /// Troughs of a pod whose garbage collector takes four blocks for a round: up by `swing`, then down again, on top of what
+  /// it leaks in each block.
+  private static func saw(_ block: Int, leak: Double, swing: Double = 30) -> Double {
+    1000 + leak * Double(block) + swing * [0, 1, 2.0 / 3, 1.0 / 3][block % 4]
+  }
+
+  @Test("a leak that a slow garbage collector hides from block to block is found from span to span")
+  func leakBehindCollector() throws {
+    var watch = GrowthWatch()
+    for block in 0..<80 {
+      watch.record(
+        canary: ["x": Self.saw(block, leak: 2)], stable: ["z": Self.saw(block, leak: 0)], at: Double(block) * 30)
+    }
+    // By hand: of the canary's blocks one in four rises, but so does stable's then, by 2 less; the three others fall by 8
+    // where less than 0 is allowed. Each span of four has a least value 8 above the one before, and stable's stays. Those of
+    // six begin with a least one of the round in turn after 0 and after 2 blocks: 0, 8, 12, 20, 24, 32 blocks, and stable's
+    // stays there too. It has one pod, so that one rise in two is the null.
+    var blocks = StartMixture(limit: 0.5)
+    var spans = StartMixture(limit: 0.5)
+    var longer = StartMixture(limit: 0.5)
+    for block in 1..<80 { blocks.update(counts(1, block % 4 == 1 ? 1 : 0)) }
+    for _ in 1..<20 { spans.update(counts(1, 1)) }
+    for _ in 1..<13 { longer.update(counts(1, 1)) }
+    #expect(blocks.logEValue < 0)
+    #expect(isClose(watch.logEValue, logSum([blocks.logEValue, spans.logEValue, longer.logEValue]) - log(3)))
+    #expect(watch.logEValue > log(1200))
+    #expect(try #require(watch.growth).matters)
+  }
+
+  @Test("a slow leak is found in six spans beside seven pods of stable, whose own ups and downs are larger")
+  func slowLeak() {
+    func evidence(stablePods: Int, leak: Double, blocks: Int) -> Double {
+      var watch = GrowthWatch()
+      for block in 0..<blocks {
+        let stable = (0..<stablePods).map { ("z\($0)", Self.saw(block + $0, leak: 0)) }
+        watch.record(
+          canary: ["x": Self.saw(block, leak: leak), "y": Self.saw(block + 1, leak: leak)],
+          stable: Dictionary(uniqueKeysWithValues: stable), at: Double(block) * 30)
+      }
+      return watch.logEValue
+    }
+    // By hand: six rises in seven spans, of which one in eight is the null.
+    var rises = StartMixture(limit: 1.0 / 8)
+    for _ in 0..<6 { rises.update(counts(1, 1)) }
+    #expect(rises.logEValue - log(3) > log(1200))
+    #expect(evidence(stablePods: 7, leak: 1, blocks: 42) > log(1200))
+    #expect(evidence(stablePods: 7, leak: 0, blocks: 42) < 0)
+    // One pod of stable is no such yardstick.
+    #expect(evidence(stablePods: 1, leak: 1, blocks: 42) < log(1200))
+  }
+
+  @Test("the same garbage collector without a leak is none, however large its rounds are")
+  func collectorAlone() {
+    var watch = GrowthWatch()
+    for block in 0..<200 {
+      // Their rounds are not in step, and the canary's is twice as large.
+      watch.record(
+        canary: ["x": Self.saw(block + 2, leak: 0, swing: 60)], stable: ["z": Self.saw(block, leak: 0)],
+        at: Double(block) * 30)
+    }
+    #expect(watch.logEValue < 0)
+  }
+
   @Test("growth that stable shares, and a heap that warms up, are no leak")
   func noLeak() throws {
     var shared = GrowthWatch()
