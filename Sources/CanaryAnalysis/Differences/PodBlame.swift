@@ -84,8 +84,9 @@ public struct PodBlame: Codable, Sendable, Hashable {
   ///
   /// It must differ from the rest of its track beyond doubt (an e-value of at least 1/`risk`, the mean over all
   /// candidates, which is an e-value whatever their number), make at least 80 % of the track's bad requests, and the rest
-  /// must have enough requests to speak and show nothing: an e-value of "worse than stable" below 3, and a rate within
-  /// the limit or within twice stable's.
+  /// must have enough requests to speak and show nothing: no e-value of "worse than stable" that is beyond the same doubt
+  /// (of a rest that is like stable it once comes to 3 in up to a third of all runs), and a rate within the limit or within
+  /// twice stable's.
   public func canaryCulprit(limit: Double, risk: Double, minimumRequests: Double = 50) -> Culprit? {
     guard let culprit = culprit(isCanary: true, risk: risk) else {
       return sharedNode(limit: limit, risk: risk, minimumRequests: minimumRequests)
@@ -93,7 +94,9 @@ public struct PodBlame: Codable, Sendable, Hashable {
     guard culprit.rest.requests >= minimumRequests else { return nil }
     let apart = members(of: culprit)
     let rest = comparison { tracks[$0] == true && !apart.contains($0) }
-    guard rest.logEValue < log(3), (culprit.rest.rate ?? 1) <= max(limit, 2 * (stableRate ?? 0)) else { return nil }
+    guard rest.logEValue < max(log(3), -log(risk)), (culprit.rest.rate ?? 1) <= max(limit, 2 * (stableRate ?? 0)) else {
+      return nil
+    }
     return culprit
   }
 
