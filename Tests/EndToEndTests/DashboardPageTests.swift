@@ -41,6 +41,9 @@ struct DashboardPage {
               "stable": ["requests": "800", "amount": "40800", "value": "51", "lower": "50.1", "upper": "51.9"],
             ],
           ],
+          ["name": "memory", "kind": "Guard", "verdict": "Pass", "message": "as stable's"],
+          ["name": "cpu", "kind": "Guard", "verdict": "Pass", "message": "as stable's"],
+          ["name": "guards", "kind": "Guard", "verdict": "Unknown", "message": "not watched: throttling"],
         ],
       ]
     ],
@@ -54,7 +57,10 @@ struct DashboardPage {
 
       let one = try await page("#/shop/checkout")
       let text = try await one.text(with: ["Run checkout-abc", "Step 1", "35 of 209 requests"])
-      for part in ["Rejected", "Aborted", "errors", "Fail", "9.2% … 27%", "0% … 0.34%", "47.2 … 52.9", "4/4 pods"] {
+      for part in [
+        "Rejected", "Aborted", "errors", "Fail", "9.2% … 27%", "0% … 0.34%", "47.2 … 52.9", "4/4 pods",
+        "nothing unusual: memory, cpu", "guards: not watched: throttling",
+      ] {
         #expect(text.contains(part), "\(part) is not on the page:\n\(text)")
       }
       #expect(text.components(separatedBy: Self.hostile).count - 1 == 3, "in the status, the step and the check")

@@ -115,13 +115,16 @@ function check(record) {
       record.evidence.queries.map((query) => el("div", { class: "code" }, query))))
 }
 
-// Guards that found nothing are told in one line.
+// Guards that found nothing are told in one line, and one each for what is not watched.
 function checks(records) {
   const isRoutine = (record) => record.kind && record.kind !== "Objective" && ["Pass", "Unknown"].includes(record.verdict)
-  const quiet = records.filter((record) => isRoutine(record) && record.verdict === "Pass").map((record) => record.name)
+  const routine = records.filter(isRoutine)
+  const quiet = routine.filter((record) => record.verdict === "Pass").map((record) => record.name)
   return [
     ...records.filter((record) => !isRoutine(record)).map(check),
     quiet.length > 0 && el("div", { class: "check soft" }, `nothing unusual: ${quiet.join(", ")}`),
+    ...routine.filter((record) => record.verdict !== "Pass").map((record) =>
+      el("div", { class: "check soft" }, `${record.name}: ${record.message ?? record.verdict}`)),
   ]
 }
 
