@@ -60,6 +60,8 @@ extension KubernetesClient {
     }
   }
 
+  /// A new object; where one of that name is there, ``KubernetesError/isAlreadyExists``.
+  /// - Returns: the object as the server keeps it.
   public func create(
     _ type: ResourceType, _ object: JSON, _ options: WriteOptions = WriteOptions(), urgent: Bool = false
   ) async throws -> JSON {
@@ -130,6 +132,7 @@ extension KubernetesClient {
     try await find(Object.resource, key)?.decoded(as: type)
   }
 
+  /// As the untyped one. What cannot be decoded is named, and keeps nothing else from being read.
   public func list<Object: KubernetesResource>(
     _ type: Object.Type, namespace: String? = nil, _ options: ListOptions = ListOptions()
   ) async throws -> TypedList<Object> {
@@ -145,6 +148,7 @@ extension KubernetesClient {
     return list
   }
 
+  /// As the untyped one.
   public func create<Object: KubernetesResource>(
     _ object: Object, _ options: WriteOptions = WriteOptions(), urgent: Bool = false
   ) async throws -> Object {

@@ -4,6 +4,7 @@ import KubernetesAPI
 
 /// Why a request to the API server did not do what was asked: which request, of which server, and what was the matter.
 public struct KubernetesError: Error, Sendable, CustomStringConvertible {
+  /// What was the matter.
   public enum Cause: Sendable {
     /// The server's answer.
     case status(Status)

@@ -25,8 +25,11 @@ public struct FixedCredentials: Credentials, CustomStringConvertible, CustomRefl
 
   private init(header: String?) { self.header = header }
 
+  /// As whom the server lets in anybody, or by a client certificate alone.
   public static let none = FixedCredentials(header: nil)
+  /// RFC 6750, section 2.1.
   public static func bearer(_ token: String) -> FixedCredentials { FixedCredentials(header: "Bearer \(token)") }
+  /// RFC 7617, section 2.
   public static func basic(user: String, password: String) -> FixedCredentials {
     FixedCredentials(header: "Basic " + Data("\(user):\(password)".utf8).base64EncodedString())
   }
