@@ -94,6 +94,37 @@ private struct GrowingMesh: Sendable {
     #expect(again.latest.checks.first?.verdict == .pass)
   }
 
+  @Test(
+    "a Prometheus whose clock is off shifts both tracks alike, so that neither verdict changes",
+    arguments: [-120.0, 120], [0.002, 0.1])
+  func skew(seconds: Double, errors: Double) async throws {
+    let run = try run()
+    let mesh = GrowingMesh(canaryErrors: errors)
+    let questions = run.questions
+    let now = start + 700
+    var judge = try await PastLooks.judge(run, [TrafficSpan(traffic: small, from: start + 400, until: now)]) {
+      text, times, step in
+      var values: PastLooks.Values = [:]
+      guard let question = questions[text] else { return values }
+      for moment in stride(
+        from: times.lowerBound.timeIntervalSince1970, through: times.upperBound.timeIntervalSince1970,
+        by: step / .seconds(1))
+      {
+        let time = Date(timeIntervalSince1970: moment)
+        // What it calls this time was so much earlier, or is still to come: then its last samples stand in.
+        values[PastLooks.milliseconds(time)] = mesh.series(question, at: min(time + seconds, now))
+      }
+      return values
+    }
+    // Asked for what is now, it shows what its clock had hidden, in one look.
+    judge.record(mesh.look(at: now + 10), at: now + 10, traffic: small, writtenAt: start + 400, verifiedAt: start + 400)
+    let evidence = try #require(judge.latest.checks.first?.judgement?.evidence)
+    // From 400 s after the start on, by its clock: 310 s, or 120 s less or more, of 20 and of 80 requests a second.
+    #expect(evidence.canary.counts.requests == (310 - seconds) * 20)
+    #expect(evidence.stable.counts.requests == (310 - seconds) * 80)
+    #expect(judge.latest.checks.first?.verdict == (errors > 0.01 ? .fail : .pass))
+  }
+
   @Test("events are counted again as the process before counted them, since the verification and once each")
   func events() async throws {
     var run = try run()
