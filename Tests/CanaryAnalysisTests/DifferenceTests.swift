@@ -36,6 +36,25 @@ struct DifferenceTests {
         + "(1 bad of 1000)")
   }
 
+  @Test("a bad pod excuses the canary until its other pods are worse than stable beyond the same doubt")
+  func doubt() throws {
+    func excused(_ rest: Double, limit: Double = 0.02) -> Bool {
+      Self.blame(canary: [("c1", 500, rest), ("c2", 500, 93)], stable: [("s1", 1000, 2), ("s2", 1000, 2)])
+        .canaryCulprit(limit: limit, risk: 0.01) != nil
+    }
+    func evidence(_ rest: Double) -> Double {
+      var comparison = SequentialComparison()
+      comparison.update(canary: counts(500, rest), stable: counts(2000, 4))
+      return comparison.logEValue
+    }
+    // A chance of one in three of once coming so far is no doubt.
+    #expect(evidence(7) > log(3) && evidence(7) < log(100))
+    #expect(excused(7))
+    #expect(!excused(7, limit: 0.01), "beyond the limit is beyond it")
+    #expect(evidence(18) > log(100))
+    #expect(!excused(18, limit: 0.05))
+  }
+
   @Test("a canary that is bad in every pod, and one with a single pod, is not excused")
   func whole() {
     let all = Self.blame(canary: [("c1", 500, 50), ("c2", 500, 60)], stable: Self.good)

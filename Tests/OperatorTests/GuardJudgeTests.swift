@@ -22,6 +22,10 @@ private struct Guarded {
   /// Requests per look, and of these with another code than 200.
   var requests: [Track: Double] = [.stable: 500, .canary: 500]
   var codes: [Track: [String: Double]] = [:]
+  /// Bytes with which a pod begins.
+  var memory: [Track: Double] = [:]
+  /// The share of its requests that one endpoint of many fails, which gets 20 in a look.
+  var failing: [Track: Double] = [:]
   /// Per look, of the canary.
   var failedConnections = 0.0
   var exports = true
@@ -51,7 +55,7 @@ private struct Guarded {
       now += 10
       looks += 1
       for pod in pods {
-        var own = containers[pod.name] ?? [ContainerMetrics.memory: 100 * 1024 * 1024]
+        var own = containers[pod.name] ?? [ContainerMetrics.memory: memory[pod.track] ?? 100 * 1024 * 1024]
         func grow(_ name: String, _ perSecond: Double) { own[name, default: 0] += perSecond * 10 }
         grow(ContainerMetrics.cpu, cpu[pod.track] ?? 0)
         grow(ContainerMetrics.periods, 10)
@@ -66,6 +70,10 @@ private struct Guarded {
         let other = codes[track] ?? [:]
         for (code, share) in other { count(track, code, all * share) }
         count(track, "200", all * (1 - other.values.reduce(0, +)))
+        if let share = failing[track] {
+          count(track, "503", 20 * share, of: "/pay")
+          count(track, "200", 20 * (1 - share), of: "/pay")
+        }
       }
       if failedConnections > 0 {
         answers[
@@ -78,10 +86,10 @@ private struct Guarded {
     }
   }
 
-  private mutating func count(_ track: Track, _ code: String, _ value: Double) {
+  private mutating func count(_ track: Track, _ code: String, _ value: Double, of endpoint: String = "/") {
+    let labels = failing.isEmpty ? [AnswerLabel.code: code] : [.code: code, .endpoint: endpoint]
     answers[
-      AnswerKey(track: track, process: "caller", isError: code.hasPrefix("5"), labels: [.code: code]), default: 0] +=
-      value
+      AnswerKey(track: track, process: "caller", isError: code.hasPrefix("5"), labels: labels), default: 0] += value
   }
 
   func report(_ kind: GuardKind) -> GuardReport? { judge.reports().first { $0.name == kind.rawValue } }
@@ -205,6 +213,57 @@ struct GuardJudgeTests {
     run.cpu = [.stable: stable, .canary: canary]
     run.look(times: 120)
     #expect(run.anomalies == (isFound ? ["cpu"] : []))
+  }
+
+  // By hand: a pod takes 0.06 cores without requests and 0.0056 for each a second: 0.13 for 12.5 of them, 0.2 for 25. A
+  // canary pod with 25 would be allowed 1.25 × 0.26 + 0.02 = 0.345 in proportion, and 1.25 × 0.2 + 0.02 = 0.27 by the line.
+  @Test("CPU that a process takes without requests is no excuse for one that gets more of them")
+  func cpuLine() throws {
+    let now = PodLoad(requests: 12.5, cpu: 0.13)
+    let before = PodLoad(requests: 25, cpu: 0.2)
+    func isClose(_ left: Double, _ right: Double) -> Bool { abs(left - right) < 1e-12 }
+    #expect(isClose(now.cpu(for: 25, earlier: before), 0.2))
+    #expect(isClose(now.cpu(for: 25, earlier: nil), 0.26))
+    #expect(isClose(now.cpu(for: 10, earlier: before), 0.13), "one that gets fewer is allowed no less")
+    #expect(isClose(now.cpu(for: 25, earlier: PodLoad(requests: 14, cpu: 0.2)), 0.26), "too near to draw a line")
+    #expect(isClose(now.cpu(for: 25, earlier: PodLoad(requests: 25, cpu: 0.1)), 0.13), "more requests take no less")
+    #expect(isClose(now.cpu(for: 25, earlier: PodLoad(requests: 25, cpu: 0.4)), 0.26), "nor more than in proportion")
+    for (earlier, canary, found) in [(before, 0.3, ["cpu"]), (before, 0.25, []), (nil, 0.3, [])] {
+      var run = try Guarded()
+      run.judge.usual.before = earlier
+      run.requests = [.stable: 250, .canary: 500]
+      run.traffic = TrafficTarget(weight: Weight(67) ?? .none)
+      run.cpu = [.stable: 0.13, .canary: canary]
+      run.look(times: 120)
+      #expect(run.anomalies == found, "\(canary) after \(String(describing: earlier))")
+    }
+  }
+
+  @Test("a canary that needs half more memory and 16 MiB is found, and one that needs less than that is not")
+  func memory() throws {
+    var run = try Guarded()
+    run.memory[.canary] = 170 * 1024 * 1024
+    run.look(times: 60)
+    #expect(run.anomalies == ["memory"])
+    #expect(run.report(.memory)?.message == "memory of a pod: canary 170 MiB, stable 100 MiB")
+    run = try Guarded()
+    run.memory[.canary] = 162 * 1024 * 1024
+    run.look(times: 120)
+    #expect(run.anomalies == [])
+  }
+
+  @Test("errors of one endpoint that the whole hides are found, and the endpoint is named")
+  func endpoint() throws {
+    var run = try Guarded()
+    run.failing = [.stable: 0.005, .canary: 0.2]
+    run.look(times: 30)
+    // 4 more bad requests in 520.
+    #expect(run.anomalies == ["endpoints"])
+    #expect(run.report(.endpoints)?.message.hasPrefix("errors of /pay: canary 20 %") == true)
+    run = try Guarded()
+    run.failing = [.stable: 0.05, .canary: 0.05]
+    run.look(times: 120)
+    #expect(run.anomalies == [])
   }
 
   @Test("a canary pod that gets more requests than a stable one may use more CPU")

@@ -287,6 +287,28 @@ import TrafficRouting
     #expect(report.reason.hasPrefix("guards found an anomaly: "))
   }
 
+  @Test("invented services have other days: requests that they all had and this one lacks are unusual")
+  func missing() throws {
+    let plan = try plan(steps: Self.long)
+    let missing = model {
+      $0.missing = 0.7
+      $0.faultAfter = 120
+    }
+    let report = Rehearsal(plan, model: missing, seed: 3).result()
+    #expect(report.guards == ["request-volume"], "\(report.reason)")
+    #expect(report.reason.contains("at this hour"), "\(report.reason)")
+    let swinging = Rehearsal(plan, model: model { $0.swing = 0.9 }, seed: 3).result()
+    #expect(swinging.guards == [], "what the hour brings every day is usual")
+  }
+
+  @Test("a canary's pod that fails alone is named")
+  func blamed() throws {
+    let model = model { $0.pods.oneBad = 0.06 }
+    let report = Rehearsal(try plan(steps: Self.long), model: model, seed: 3).result()
+    #expect(report.blamed == "imagined-canary-00000")
+    #expect(report.outcome == .paused)
+  }
+
   @Test("guards let nearly all good canaries pass, and none is held where the plan disables them")
   func goodPods() throws {
     let plan = try plan(steps: Self.long)

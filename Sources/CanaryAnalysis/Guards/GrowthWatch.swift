@@ -13,8 +13,8 @@ import Foundation
 /// - Most of the canary's pods rise by more than each single pod of stable, from one span of six blocks to the next. Where
 ///   the tracks do not differ, no pod has a greater chance than another to rise most: for one canary pod beside m of
 ///   stable that is 1 / (m + 1), and for more than half of several pods less. The null is this rate, though never below
-///   1 / 8: what the pods of one track have in common is no proof. So eight pods of stable make a slow leak known in a
-///   quarter of the time that one takes.
+///   1 / 8: what the pods of one track have in common is no proof. Beside seven pods of stable six such rises are enough
+///   for an e-value of 1200, beside three of them eight, where the sign of a median takes sixteen.
 ///
 /// A leak must also matter: ``growth`` tells its size by the Theil–Sen slope.
 public struct GrowthWatch: Codable, Sendable, Hashable {
