@@ -1,14 +1,5 @@
-/// Reads a regular expression and makes the program that ``Pattern`` runs.
+/// Reads a regular expression in the syntax of RE2.
 struct PatternParser {
-  private indirect enum Node {
-    case empty
-    case scalar(ScalarClass)
-    case assertion(Pattern.Assertion)
-    case sequence([Node])
-    case choice([Node])
-    case repetition(Node, least: Int, most: Int?, greedy: Bool)
-  }
-
   private struct Flags {
     var foldsCase = false
     var dotMatchesNewline = false
@@ -18,7 +9,6 @@ struct PatternParser {
 
   /// As in RE2.
   private static let mostRepetitions = 1000
-  private static let largestProgram = 20_000
   private static let deepestNesting = 200
 
   private let source: String
@@ -26,15 +16,12 @@ struct PatternParser {
   private var index = 0
   private var depth = 0
   private var flags = Flags()
-  private var program: [Pattern.Instruction] = []
 
   static func compile(_ source: String) throws(PatternError) -> [Pattern.Instruction] {
     var parser = PatternParser(source: source)
     let node = try parser.choice()
     guard parser.index == parser.scalars.count else { throw parser.fault("unexpected )") }
-    try parser.emit(node)
-    parser.program.append(.match)
-    return parser.program
+    return try PatternProgram(of: node, source: source).instructions
   }
 
   private init(source: String) {
@@ -65,13 +52,13 @@ struct PatternParser {
 
   // MARK: Syntax
 
-  private mutating func choice() throws(PatternError) -> Node {
+  private mutating func choice() throws(PatternError) -> PatternNode {
     depth += 1
     defer { depth -= 1 }
     guard depth <= Self.deepestNesting else { throw fault("expression nests too deeply") }
-    var branches: [Node] = []
+    var branches: [PatternNode] = []
     repeat {
-      var parts: [Node] = []
+      var parts: [PatternNode] = []
       while let scalar = peek(), scalar != "|", scalar != ")" {
         let part = try atom()
         parts.append(try repeated(part))
@@ -81,7 +68,7 @@ struct PatternParser {
     return branches.count == 1 ? branches[0] : .choice(branches)
   }
 
-  private mutating func repeated(_ node: Node) throws(PatternError) -> Node {
+  private mutating func repeated(_ node: PatternNode) throws(PatternError) -> PatternNode {
     var node = node
     var operators = 0
     while true {
@@ -136,7 +123,7 @@ struct PatternParser {
     return (least, most)
   }
 
-  private mutating func atom() throws(PatternError) -> Node {
+  private mutating func atom() throws(PatternError) -> PatternNode {
     guard let scalar = peek() else { return .empty }
     index += 1
     switch scalar {
@@ -152,11 +139,11 @@ struct PatternParser {
     }
   }
 
-  private func literal(_ scalar: Unicode.Scalar) -> Node {
+  private func literal(_ scalar: Unicode.Scalar) -> PatternNode {
     .scalar(ScalarClass(ranges: [scalar.value...scalar.value], foldsCase: flags.foldsCase))
   }
 
-  private mutating func group() throws(PatternError) -> Node {
+  private mutating func group() throws(PatternError) -> PatternNode {
     let outer = flags
     if take("?") {
       if take(text: "P<") || (peek() == "<" && peek(1) != "=" && peek(1) != "!" && take("<")) {
@@ -192,7 +179,7 @@ struct PatternParser {
     return node
   }
 
-  private mutating func escaped() throws(PatternError) -> Node {
+  private mutating func escaped() throws(PatternError) -> PatternNode {
     guard let scalar = peek() else { throw fault("trailing backslash at end of expression") }
     if let set = try perlClass() { return .scalar(set) }
     index += 1
@@ -202,7 +189,7 @@ struct PatternParser {
     case "b": return .assertion(.wordBoundary)
     case "B": return .assertion(.noWordBoundary)
     case "Q":
-      var parts: [Node] = []
+      var parts: [PatternNode] = []
       while let next = peek(), !take(text: "\\E") {
         parts.append(literal(next))
         index += 1
@@ -364,58 +351,5 @@ struct PatternParser {
       return nil
     }
     return (ranges, negated)
-  }
-
-  // MARK: Program
-
-  private mutating func append(_ instruction: Pattern.Instruction) throws(PatternError) {
-    guard program.count < Self.largestProgram else { throw fault("expression too large") }
-    program.append(instruction)
-  }
-
-  private mutating func emit(_ node: Node) throws(PatternError) {
-    switch node {
-    case .empty: break
-    case .scalar(let set): try append(.scalar(set))
-    case .assertion(let assertion): try append(.assertion(assertion))
-    case .sequence(let parts):
-      for part in parts { try emit(part) }
-    case .choice(let branches):
-      var ends: [Int] = []
-      for branch in branches.dropLast() {
-        let split = program.count
-        try append(.jump(0))
-        try emit(branch)
-        ends.append(program.count)
-        try append(.jump(0))
-        program[split] = .split(preferred: split + 1, other: program.count)
-      }
-      if let last = branches.last { try emit(last) }
-      for end in ends { program[end] = .jump(program.count) }
-    case .repetition(let part, let least, let most, let greedy):
-      for _ in 0..<least { try emit(part) }
-      if let most {
-        for _ in least..<most {
-          try emitOptional(greedy: greedy) { parser throws(PatternError) in try parser.emit(part) }
-        }
-      } else {
-        let start = program.count
-        try emitOptional(greedy: greedy) { parser throws(PatternError) in
-          try parser.emit(part)
-          try parser.append(.jump(start))
-        }
-      }
-    }
-  }
-
-  private mutating func emitOptional(
-    greedy: Bool, _ body: (inout PatternParser) throws(PatternError) -> Void
-  ) throws(PatternError) {
-    let split = program.count
-    try append(.jump(0))
-    try body(&self)
-    program[split] =
-      greedy
-      ? .split(preferred: split + 1, other: program.count) : .split(preferred: program.count, other: split + 1)
   }
 }
