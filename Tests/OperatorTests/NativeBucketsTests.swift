@@ -18,6 +18,8 @@ import TrafficRouting
     var fast: [Track: Double] = [.stable: 0, .canary: 0]
     var slow: [Track: Double] = [.stable: 0, .canary: 0]
     var schemas: [Track: Int] = [.stable: 3, .canary: 3]
+    /// Boundaries as a classic histogram has them, 100 and 1000 ms.
+    var isCustom = false
 
     init(max: String = "400ms") throws {
       let plan = try OperatorTests.plan(slos: [SLOSpec(name: "p99", latency: LatencySpec(quantile: "99", max: max))])
@@ -53,6 +55,9 @@ import TrafficRouting
     private func histogram(_ track: Track) -> NativeHistogram {
       let width = exp2(-Double(schemas[track] ?? 3))
       func bucket(_ value: Double, _ count: Double) -> NativeHistogram.Bucket {
+        if isCustom {
+          return .init(rule: .openLeft, lower: value < 100 ? 0.5 : 100, upper: value < 100 ? 100 : 1000, count: count)
+        }
         let end = (log2(value) / width).rounded(.up)
         return .init(rule: .openLeft, lower: exp2((end - 1) * width), upper: exp2(end * width), count: count)
       }
@@ -126,6 +131,20 @@ import TrafficRouting
     let report = try #require(mesh.report)
     #expect(report.verdict == .insufficient)
     #expect(report.message.contains("no bucket boundary at 910 ms: the histogram's next ones are 512 and 1024 ms"))
+  }
+
+  @Test("histograms with custom boundaries are refused before the first weight, with what to change")
+  func customBoundaries() throws {
+    var mesh = try Mesh()
+    mesh.isCustom = true
+    mesh.look()
+    guard case .missing(let text) = mesh.judge.latest.baseline else {
+      Issue.record("found \(mesh.judge.latest.baseline)")
+      return
+    }
+    #expect(
+      text.contains("a native one with custom boundaries") && text.contains("Keep the classic buckets"), "\(text)")
+    #expect(mesh.report?.verdict != .pass)
   }
 
   @Test("beyond the limits few boundaries are kept, and up to them all")

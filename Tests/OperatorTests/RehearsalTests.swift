@@ -15,7 +15,7 @@ import TrafficRouting
     name: "conversion", query: "sum(rate(orders_total{pod=~\"$(pods)\"}[$(window)]))",
     compare: CompareSpec(ratio: BoundsSpec(min: "0.9")))
 
-  private func plan(
+  fileprivate func plan(
     _ slos: [SLOSpec] = [errors], steps: [StepSpec]? = nil, onUndecided: UndecidedAction? = nil
   ) throws -> Plan {
     try Plan(
@@ -61,7 +61,7 @@ import TrafficRouting
     #expect(report.canary.all < report.stable.all / 5)
   }
 
-  private static let whole = SLOSpec(
+  static let whole = SLOSpec(
     name: "p99", latency: LatencySpec(quantile: "99", max: "400ms"),
     compare: CompareSpec(distribution: DistributionSpec(margin: "5%")))
 
@@ -457,6 +457,68 @@ import TrafficRouting
       _ = try await Recorder(prometheus: client, plan: plan()).record(
         try plan(), stable: "web-none", canary: "web-abc", from: start, to: start + 600, namespaceLabel: nil)
     }
+  }
+}
+
+extension RehearsalTests {
+  @Test("pods' native histograms of different resolutions are added at the boundaries of the coarser one alone")
+  func nativeRecorder() async throws {
+    let start = Date(timeIntervalSince1970: 1_000_000)
+    let recording = try await Recorder(
+      prometheus: PrometheusClient(baseURL: "http://prometheus", transport: NativeTransport()), plan: plan()
+    ).record(
+      try plan([Self.whole]), stable: "web-s1", canary: "web-abc", from: start, to: start + 100, namespaceLabel: nil)
+    // The limit is 400 ms: all of the coarser one's boundaries up to it, which are octaves, and the next ones.
+    #expect(recording.boundaries.allSatisfy { log2($0) == log2($0).rounded() }, "\(recording.boundaries)")
+    #expect(recording.boundaries.contains(64) && recording.boundaries.contains(512))
+    let look = try #require(recording.looks[3].stable)
+    // Of each pod 10 answers a look of about 50 ms, and one of about 900.
+    #expect(look.requests == 22)
+    let counts = Dictionary(uniqueKeysWithValues: zip(recording.boundaries, look.buckets))
+    #expect(counts[32] == 0 && counts[64] == 20 && counts[512] == 20 && counts[1024] == 22, "\(counts)")
+  }
+}
+
+/// Answers query_range with native histograms: two pods of one ReplicaSet, of which one has a schema of eight buckets to
+/// an octave and the other of one, and a pod of another set.
+private struct NativeTransport: Transport {
+  func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+    let fields = Dictionary(
+      String(decoding: request.body ?? Data(), as: UTF8.self).split(separator: "&").map { pair in
+        let halves = pair.split(separator: "=", maxSplits: 1).map { String($0).removingPercentEncoding ?? "" }
+        return (halves[0], halves[1])
+      }, uniquingKeysWith: { first, _ in first })
+    let query = fields["query"] ?? ""
+    let times = stride(from: Double(fields["start"] ?? "") ?? 0, through: Double(fields["end"] ?? "") ?? 0, by: 10)
+    var series: [String] = []
+    for (pod, schema) in [("web-s1-aaaaa", 3.0), ("web-s1-bbbbb", 0), ("web-abc-ccccc", 3)]
+    where query.contains(pod.prefix(pod.count - 5)) && query.contains("istio_") {
+      let labels = "\"destination_workload_namespace\":\"shop\",\"pod\":\"\(pod)\",\"instance\":\"i\""
+      let width = exp2(-schema)
+      func bucket(_ value: Double, _ count: Double) -> String {
+        let end = (log2(value) / width).rounded(.up)
+        return "[0,\"\(exp2((end - 1) * width))\",\"\(exp2(end * width))\",\"\(count)\"]"
+      }
+      if query.contains("_bucket") {
+        let points = times.map { time in
+          let looks = (time - 1_000_000) / 10 + 5
+          return "[\(time),{\"count\":\"\(looks * 11)\",\"sum\":\"0\",\"buckets\":"
+            + "[\(bucket(50, looks * 10)),\(bucket(900, looks))]}]"
+        }
+        series.append("{\"metric\":{\(labels)},\"histograms\":[\(points.joined(separator: ","))]}")
+      } else {
+        let points = times.map { "[\($0),\"\(Int(($0 - 1_000_000) / 10 + 5) * 11)\"]" }
+        series.append(
+          "{\"metric\":{\(labels),\"response_code\":\"200\"},\"values\":[\(points.joined(separator: ","))]}")
+      }
+    }
+    let body =
+      "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[\(series.joined(separator: ","))]}}"
+    return HTTPResponse(status: 200, headers: [], body: Data(body.utf8))
+  }
+
+  func stream(_ request: HTTPRequest) async throws -> HTTPStream {
+    throw TransportError.invalidRequest("nothing to stream")
   }
 }
 

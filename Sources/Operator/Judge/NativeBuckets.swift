@@ -15,7 +15,7 @@ extension MetricSeries {
     func bucket(_ boundary: String, _ count: Double) -> MetricSeries {
       MetricSeries(labels: labels.merging(["le": boundary]) { $1 }, value: count, isNative: true)
     }
-    // Of custom boundaries nothing is known but the whole: a check then says that the histogram has no buckets.
+    // Of custom boundaries nothing is known but the whole, which ``NativeBuckets/customBoundaries`` speaks of.
     return (histogram.cumulative ?? []).map { bucket(String($0.boundary), $0.count) } + [
       bucket("+Inf", histogram.count)
     ]
@@ -38,28 +38,51 @@ struct NativeBuckets: Sendable {
   /// share of the check.
   private static let spacing = 1.4
 
+  /// - Parameter limits: in milliseconds.
   init(limits: [Double]) { self.limits = limits }
 
   /// - Returns: what grew, by the boundaries to be compared; and whether the checks begin anew. Classic histograms are
   ///   left as they are.
   mutating func common(_ values: [MetricsKey: Double]) -> (values: [MetricsKey: Double], beginsAnew: Bool) {
-    var found: [String: Set<Double>] = [:]
-    for key in values.keys where key.isNative {
-      found["\(key.track) \(key.process)", default: []].formUnion(key.boundary.map { $0.isFinite ? [$0] : [] } ?? [])
-    }
-    guard let first = found.values.first else { return (values, false) }
-    var common = found.values.dropFirst().reduce(first) { $0.intersection($1) }
-    if let boundaries { common.formIntersection(boundaries) }
-    let isNew = common != boundaries
-    boundaries = common
+    let before = boundaries
+    guard narrow(to: values), let kept else { return (values, false) }
+    let isNew = boundaries != before
     if isNew { beginnings += 1 }
-    let kept = Self.thinned(common.sorted(), limits)
     return (
       values.filter { key, _ in
         guard key.isNative, let boundary = key.boundary else { return true }
         return boundary == .infinity || kept.contains(boundary)
       }, isNew
     )
+  }
+
+  /// Leaves the boundaries that these histograms have too.
+  /// - Returns: whether any of them is native.
+  @discardableResult
+  mutating func narrow(to values: [MetricsKey: Double]) -> Bool {
+    var found: [String: Set<Double>] = [:]
+    for key in values.keys where key.isNative {
+      found["\(key.track) \(key.process)", default: []].formUnion(key.boundary.map { $0.isFinite ? [$0] : [] } ?? [])
+    }
+    guard let first = found.values.first else { return false }
+    let common = found.values.dropFirst().reduce(first) { $0.intersection($1) }
+    boundaries = boundaries.map(common.intersection) ?? common
+    return true
+  }
+
+  /// Of the boundaries that all have, those that are compared; `nil` before any native histogram.
+  var kept: Set<Double>? { boundaries.map { Self.thinned($0.sorted(), limits) } }
+
+  /// What to say of native histograms without boundaries: their schema is −53, and the query API leaves out buckets
+  /// without answers, so that the others' boundaries would change from look to look.
+  static let customBoundaries =
+    "a native one with custom boundaries, which cannot be compared: of its buckets Prometheus tells only those with "
+    + "answers. Keep the classic buckets (always_scrape_classic_histograms: true in the scrape configuration, or no "
+    + "convert_classic_histograms_to_nhcb), or export exponential ones"
+
+  /// Whether what was read are such histograms.
+  static func hasCustomBoundaries(_ keys: some Sequence<MetricsKey>) -> Bool {
+    keys.contains(where: \.isNative) && !keys.contains { $0.boundary?.isFinite ?? false }
   }
 
   /// All boundaries up to the limits, the next one above each, and from there on a few.

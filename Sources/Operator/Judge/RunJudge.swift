@@ -384,6 +384,9 @@ struct RunJudge: Sendable {
   private func bucketProblem(_ readings: [MetricsKey: Double]) -> String? {
     let boundaries = readings.keys.filter { $0.track == .stable }.compactMap(\.boundary).filter(\.isFinite)
     guard let smallest = boundaries.min() else {
+      if NativeBuckets.hasCustomBoundaries(Array(readings.keys)) {
+        return "the mesh's latency histogram is \(NativeBuckets.customBoundaries)"
+      }
       return "the mesh's latency histogram has no buckets but +Inf: give it some, or take the latency objectives out"
     }
     for case (let name, .latency(let check), false) in objectives.map({ ($0.name, $0.check, $0.isDryRun) }) {

@@ -43,6 +43,7 @@ public struct Recorder: Sendable {
     }
     var looks: [Date: Recording.Look] = [:]
     var histograms: [Date: [Track: [Double: Double]]] = [:]
+    var native = NativeBuckets(limits: plan.analysis.latencyLimits)
     for (track, set) in [(Track.stable, stable), (.canary, canary)] {
       let scope =
         view == .callee
@@ -66,7 +67,10 @@ public struct Recorder: Sendable {
                 readings, beginsAtZero: { track == .canary || $0.beginsAtZero(known: known) }), !readings.isEmpty
             else { continue }
             if kind == .latency {
-              for (key, count) in grown.values {
+              var values = grown.values
+              for key in readings.keys where values[key] == nil { values[key] = 0 }
+              native.narrow(to: values)
+              for (key, count) in values {
                 guard let boundary = key.boundary else { continue }
                 histograms[time, default: [:]][track, default: [:]][boundary, default: 0] += count
               }
@@ -83,7 +87,7 @@ public struct Recorder: Sendable {
     }
     try await addPods(plan, [stable, canary], span, step, to: &looks)
     let past = try await past(plan, stable, canary, before: start, step)
-    var recording = try assemble(looks, histograms, past, span: span, step: step)
+    var recording = try assemble(looks, histograms, among: native.kept, past, span: span, step: step)
     recording.stableSet = stable
     recording.canarySet = canary
     return recording
@@ -261,11 +265,14 @@ public struct Recorder: Sendable {
     }
   }
 
+  /// - Parameter common: the boundaries that all native histograms have; `nil` of classic ones.
   private func assemble(
-    _ looks: [Date: Recording.Look], _ histograms: [Date: [Track: [Double: Double]]], _ past: [Double: Past],
+    _ looks: [Date: Recording.Look], _ histograms: [Date: [Track: [Double: Double]]], among common: Set<Double>?,
+    _ past: [Double: Past],
     span: TrafficSpan, step: Duration
   ) throws -> Recording {
-    let boundaries = Set(histograms.values.flatMap(\.values).flatMap(\.keys)).filter(\.isFinite).sorted()
+    let found = Set(histograms.values.flatMap(\.values).flatMap(\.keys)).filter(\.isFinite)
+    let boundaries = (common.map(found.intersection) ?? found).sorted()
     func fill(_ look: inout TrackLook?, _ histogram: [Double: Double]?) {
       guard let requests = look?.requests else { return }
       var largest = 0.0

@@ -102,10 +102,7 @@ public struct RehearsalReport: Codable, Sendable, Hashable {
   init(_ plan: Plan) {
     checks = plan.analysis.slos.map(\.name)
     self.plan = plan
-    latencyLimit =
-      plan.analysis.slos.compactMap { slo in
-        if case .latency(_, let max, _) = slo.objective { max / .milliseconds(1) } else { nil }
-      }.min()
+    latencyLimit = plan.analysis.latencyLimits.min()
   }
 
   public init(from decoder: any Decoder) throws {

@@ -164,6 +164,11 @@ public struct PlanAnalysis: Sendable, Hashable {
   /// costs a person's look and no release, so that more is risked for sooner warnings: one in a hundred runs.
   public var guardRisk: Double { guards == .abort ? riskPerCheck : 0.01 }
 
+  /// The limits of the objectives on the mesh's latency, in milliseconds.
+  public var latencyLimits: [Double] {
+    slos.compactMap { if case .latency(_, let max, _) = $0.objective { max / .milliseconds(1) } else { nil } }
+  }
+
   /// The objectives that decide; the others only report.
   public var binding: [SLO] { slos.filter { $0.mode == .enforce } }
 }
