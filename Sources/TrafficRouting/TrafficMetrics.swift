@@ -85,6 +85,13 @@ public struct MetricSeries: Codable, Sendable, Hashable {
 }
 
 extension MetricSeries {
+  /// A boundary in seconds, in milliseconds: `0.025` is `25`.
+  public static func milliseconds(_ boundary: String) -> String {
+    guard let seconds = Double(boundary), seconds.isFinite else { return boundary }
+    let value = (seconds * 1_000_000).rounded() / 1000
+    return value == value.rounded() ? String(Int(value)) : String(value)
+  }
+
   /// An HTTP status that is the callee's fault: 5xx, or none at all (0).
   static func isServerError(_ code: String) -> Bool { code == "0" || (code.count == 3 && code.hasPrefix("5")) }
 }
@@ -95,7 +102,7 @@ extension [MetricSeries] {
   ///   - process: the labels that tell processes apart.
   ///   - track: of a series' labels; `nil` for one that is another run's.
   ///   - bucket: a boundary as milliseconds.
-  func readings(
+  public func readings(
     process: [String], track: ([String: String]) -> Track?, isError: ([String: String]) -> Bool,
     bucket: (String) -> String
   ) -> [MetricsKey: Double] {

@@ -103,6 +103,27 @@ extension EndToEnd {
     }
   }
 
+  @Test("a histogram of the application's own judges latency, and rolls a slow image back")
+  func ownHistogram() async throws {
+    // What the pods' own proxies measure stands for what an application might.
+    let metric = "istio_request_duration_milliseconds{reporter=\"destination\",pod=~\"$(pods)\"}"
+    var manifest = Self.shop("{name: own, latency: {quantile: \"90\", max: 250ms, metric: '\(metric)'}}")
+    manifest.warmUp = "0s"
+    try await Shop.open("own-histogram", manifest) { shop in
+      try await shop.setImage("v2")
+      try await shop.status(0)
+      #expect(shop.weights.filter { $0 > 0 } == [20, 50, 100])
+      try await shop.setImage("v3-slow400")
+      try await shop.status(2)
+      try await expectRejected(shop, "v3-slow400", naming: "own: requests slower than 250 ms")
+      let explained = try await shop.decide("explain", "checkout", "--queries")
+      // A median of 400 ms and a p99 of 800 make a p90 of 586.
+      #expect(explained.contains("canary p90 500 … 1000 ms"), "\(explained)")
+      #expect(explained.contains("istio_request_duration_milliseconds_bucket{"), "\(explained)")
+      #expect(explained.contains("namespace=\"\(shop.namespace)\""), "\(explained)")
+    }
+  }
+
   @Test("a query for another namespace's metrics sees nothing, and nothing never passes")
   func queryOfAnotherNamespace() async throws {
     let spying =

@@ -155,7 +155,7 @@ import Testing
               .map { MetricSeries(labels: ["pod": $0.key, "job": "shop"], value: $0.value) })
         }
         switch question.part {
-        case .value: Issue.record("no value is asked for")
+        case .value, .buckets: Issue.record("neither a value nor a histogram is asked for")
         case .amount: series[question] = found(orders)
         case .per: series[question] = found(carts)
         case .presence: series[question] = found(Dictionary(uniqueKeysWithValues: up.map { ($0, 1) }))

@@ -162,7 +162,7 @@ import Testing
       "spec.traffic", "{gatewayAPI: {mesh: false}}", at: "spec.traffic.gatewayAPI", "neither", "parentRefs, or mesh"),
     Case(
       "spec.traffic", "{gatewayAPI: {metrics: None}}", at: "spec.traffic.gatewayAPI.metrics", "the SLO errors",
-      "queries of your own"),
+      "metrics of your own"),
     Case(
       "spec.traffic", "{gatewayAPI: {hostnames: [a.example.com]}}", at: "spec.traffic.gatewayAPI.parentRefs", "none",
       "since hostnames are named"),
@@ -342,6 +342,27 @@ import Testing
     Case(
       "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, compare: {against: None, margin: 1%}}]",
       at: "spec.analysis.slos[0].compare.against", "None beside", "Stable"),
+    Case(
+      "spec.analysis.slos", "[{name: a, latency: {quantile: \"99\", max: 1s, unit: Seconds}}]",
+      at: "spec.analysis.slos[0].latency.unit", "without a metric", "beside metric only"),
+    Case(
+      "spec.analysis.slos", "[{name: a, latency: {quantile: \"99\", max: 1s, metric: 'lag{pod=~\"$(pods)\"}'}}]",
+      at: "spec.analysis.slos[0].latency.unit", "does not end in _seconds", "Seconds or Milliseconds"),
+    Case(
+      "spec.analysis.slos", "[{name: a, latency: {quantile: \"99\", max: 1s, metric: lag_seconds}}]",
+      at: "spec.analysis.slos[0].latency.metric", "of both tracks together", "pod=~\"$(pods)\""),
+    Case(
+      "spec.analysis.slos",
+      "[{name: a, latency: {quantile: \"99\", max: 1s, metric: 'sum(lag_seconds{pod=~\"$(pods)\"})'}}]",
+      at: "spec.analysis.slos[0].latency.metric", "no name of a metric", "a histogram's name and matchers"),
+    Case(
+      "spec.analysis.slos",
+      "[{name: a, latency: {quantile: \"99\", max: 1s, metric: 'lag_seconds_sum{pod=~\"$(pods)\"}'}}]",
+      at: "spec.analysis.slos[0].latency.metric", "lag_seconds_sum, which has no buckets", "a histogram's name"),
+    Case(
+      "spec.analysis.slos",
+      "[{name: a, latency: {quantile: \"99\", max: 1s, metric: 'lag_seconds_bucket{pod=~\"$(pods)\",le=\"1\"}'}}]",
+      at: "spec.analysis.slos[0].latency.metric", "a matcher for le", "max says which"),
     Case(
       "spec.analysis.slos",
       "[{name: a, latency: {quantile: \"99\", max: 1s}, compare: {against: None, distribution: {}}}]",

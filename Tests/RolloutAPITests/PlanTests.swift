@@ -197,6 +197,25 @@ import Testing
       ])
   }
 
+  @Test("a histogram of the team's own is read with the unit that its name says, or that the plan does")
+  func ownLatency() throws {
+    var document = try json(checkout)
+    document[path: ["spec", "analysis", "slos"]] = try json(
+      """
+      - {name: a, latency: {quantile: "99", max: 1s, metric: 'http_seconds_bucket{pod=~"$(pods)"}'}}
+      - {name: b, latency: {quantile: "99", max: 1s, metric: 'wait_ms{pod=~"$(pods)"}'}}
+      - {name: c, latency: {quantile: "99", max: 1s, metric: 'wait{hash="$(hash)"}', unit: Milliseconds}}
+      """)
+    let found = try plan(document).analysis.slos.compactMap { slo -> SLO.OwnLatency? in
+      if case .ownLatency(let latency) = slo.objective { latency } else { nil }
+    }
+    #expect(found.map(\.unit) == [.seconds, .milliseconds, .milliseconds])
+    let text = found[0].metric.text([.pods: "a|b"], confinedTo: .init(label: "namespace", namespace: "shop"))
+    #expect(
+      text == "sum by (le, job, instance, pod) (http_seconds_bucket{pod=~\"a|b\",namespace=\"shop\"}) or "
+        + "sum by (job, instance, pod) (http_seconds{pod=~\"a|b\",namespace=\"shop\"})")
+  }
+
   @Test("a person's routing object is named instead of hosts, and a Gateway API provider has parents")
   func providers() throws {
     var document = try json(checkout)

@@ -48,7 +48,7 @@ struct BurnJudge: Sendable {
       case .errorRate(let max, _): (slo.name, .requests, max.fraction, nil)
       case .latency(let quantile, let max, _):
         (slo.name, .latency, 1 - quantile.fraction, max / .milliseconds(1))
-      case .query: nil
+      case .query, .ownLatency: nil
       }
     }
   }

@@ -172,6 +172,7 @@ extension QueryQuestion.Part {
     case .value: 1
     case .amount(let index): 2 + index
     case .per(let index): 100 + index
+    case .buckets: 200
     }
   }
 }

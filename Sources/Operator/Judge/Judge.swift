@@ -207,15 +207,16 @@ struct Judge: ServiceLifecycle.Service {
 
   private func found(_ question: QueryQuestion, _ text: String) async -> Found {
     if question.part == .value { return .value(await value(text)) }
-    return .series(await series(text))
+    return .series(await series(text, ofHistograms: question.part == .buckets))
   }
 
-  /// All series of a counter.
-  private func series(_ text: String) async -> LookAnswers.Answer {
+  /// All series of a counter, or of a histogram's buckets.
+  private func series(_ text: String, ofHistograms: Bool) async -> LookAnswers.Answer {
     do {
       let answer = try await prometheus.query(text, timeout: Self.timeout).value
       guard case .vector(let samples) = answer else { return .failed("the query gave a \(answer.typeName)") }
-      return .series(samples.map { MetricSeries(labels: $0.labels, value: $0.value) })
+      return .series(
+        ofHistograms ? samples.flatMap(\.series) : samples.map { MetricSeries(labels: $0.labels, value: $0.value) })
     } catch {
       return .failed("\(error)")
     }

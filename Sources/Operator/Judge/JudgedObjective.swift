@@ -25,7 +25,7 @@ struct JudgedObjective: Sendable {
   var name: String { slo.name }
   var isDryRun: Bool { slo.mode == .dryRun }
 
-  /// - Returns: `nil` for a query of the team's own.
+  /// - Returns: `nil` for a query or a histogram of the team's own.
   init?(_ slo: SLO, _ analysis: PlanAnalysis, _ shares: RiskShares, views: Int) {
     guard let check = Self.check(of: slo, analysis, shares, views: views) else { return nil }
     self.slo = slo
@@ -65,7 +65,7 @@ struct JudgedObjective: Sendable {
       switch slo.objective {
       case .errorRate(let max, let comparison): Self.tolerance(comparison, limit: max.fraction)
       case .latency(let quantile, _, let comparison): Self.tolerance(comparison, limit: 1 - quantile.fraction)
-      case .query: nil
+      case .query, .ownLatency: nil
       }
     guard let tolerance, shares.bake > 0 else { return [] }
     let risk = analysis.riskPerCheck * shares.bake * part / Double(max(1, views))
@@ -97,7 +97,7 @@ struct JudgedObjective: Sendable {
             quantile: quantile.fraction, max: max / .milliseconds(1), settings: $0,
             distributionMargin: comparison?.distribution?.fraction)
         })
-    case .query: return nil
+    case .query, .ownLatency: return nil
     }
   }
 }

@@ -17,6 +17,8 @@ struct QueryQuestion: Sendable, Hashable {
     /// One of the counters that it adds up, and one of those that they are counted per: all their series.
     case amount(Int)
     case per(Int)
+    /// The buckets of a histogram.
+    case buckets
     /// Whether the track's targets are scraped.
     case presence
   }
@@ -69,11 +71,15 @@ struct QuerySetting: Sendable, Equatable {
     return query.text(values, confinedTo: confinement)
   }
 
+  func text(_ metric: HistogramMetric, _ track: Track) -> String {
+    metric.text(values[track] ?? [:], confinedTo: confinement)
+  }
+
   /// What is asked of the counters behind a query.
   func text(_ counted: SLO.Counted, _ track: Track, _ part: QueryQuestion.Part) -> String? {
     let values = values[track] ?? [:]
     switch part {
-    case .value: return nil
+    case .value, .buckets: return nil
     case .amount(let index): return counted.amount.texts(values, confinedTo: confinement)[index]
     case .per(let index): return counted.per?.texts(values, confinedTo: confinement)[index]
     case .presence: return counted.amount.presenceText(values, confinedTo: confinement)
@@ -81,7 +87,7 @@ struct QuerySetting: Sendable, Equatable {
   }
 }
 
-/// Judges the objectives of a run that are queries of the team's own.
+/// Judges the objectives of a run that are queries or histograms of the team's own.
 struct QueryJudge: Sendable {
   private struct Objective: Sendable {
     var slo: SLO
@@ -108,6 +114,7 @@ struct QueryJudge: Sendable {
   }
 
   private var objectives: [Objective]
+  private var latencies: [OwnLatencyJudge]
   private let interval: Duration
   private let minRequests: Double
   private let budget: Double
@@ -124,6 +131,7 @@ struct QueryJudge: Sendable {
     interval = analysis.interval
     minRequests = Double(analysis.minRequests)
     budget = analysis.falseAbortRisk.fraction
+    latencies = analysis.slos.compactMap { OwnLatencyJudge($0, analysis, risk: risk ?? analysis.riskPerCheck) }
     objectives = analysis.slos.compactMap { slo in
       guard case .query(let query) = slo.objective else { return nil }
       return Objective(
@@ -153,7 +161,7 @@ struct QueryJudge: Sendable {
   func round(
     _ setting: QuerySetting, now: Date, traffic: TrafficTarget, writtenAt: Date?, verifiedAt: Date?
   ) -> QueryRound? {
-    guard !objectives.isEmpty else { return nil }
+    guard !objectives.isEmpty || !latencies.isEmpty else { return nil }
     var window = setting.longestWindow
     var asksValues = true
     if let verifiedAt, traffic.reachesCanary {
@@ -181,6 +189,12 @@ struct QueryJudge: Sendable {
         }
       }
     }
+    for judge in latencies {
+      for track in Track.allCases where track == .canary ? !isFirst : servesStable {
+        texts[QueryQuestion(slo: judge.slo.name, track: track, part: .buckets)] = setting.text(
+          judge.latency.metric, track)
+      }
+    }
     guard !texts.isEmpty else { return nil }
     return QueryRound(
       texts: texts, window: window, verifiedAt: isFirst ? nil : verifiedAt, servesStable: servesStable, at: now)
@@ -204,6 +218,7 @@ struct QueryJudge: Sendable {
 
   /// Leaves out what was counted since the last look that was taken, and what is counted until the next one.
   mutating func beginCountingAnew() {
+    for index in latencies.indices { latencies[index].beginCountingAnew() }
     for index in objectives.indices {
       guard case .counted(let check, var looks) = objectives[index].check else { continue }
       looks.beginAnew()
@@ -233,6 +248,10 @@ struct QueryJudge: Sendable {
         record(answers, of: round, at: index, &check, &looks)
         objectives[index].check = .counted(check, looks)
       }
+    }
+    for index in latencies.indices {
+      let own = series.filter { $0.key.slo == latencies[index].slo.name }
+      latencies[index].record(Dictionary(uniqueKeysWithValues: own.map { ($0.key.track, $0.value) }), of: round)
     }
     if let verifiedAt = round.verifiedAt { judgedSince = verifiedAt }
   }
@@ -307,6 +326,14 @@ struct QueryJudge: Sendable {
         return .missing("the query of \(objective.slo.name) has not been asked yet")
       }
     }
+    for judge in latencies {
+      if let obstacle = judge.obstacle {
+        return .missing("the histogram of \(judge.slo.name), asked for the stable track: \(obstacle)")
+      }
+      if !judge.isReady, judgedSince == nil {
+        return .missing("the histogram of \(judge.slo.name) has not been asked yet")
+      }
+    }
     return .present
   }
 
@@ -316,7 +343,7 @@ struct QueryJudge: Sendable {
       case .value(let check): report(objective, check)
       case .counted(let check, _): report(objective, check)
       }
-    }
+    } + latencies.map(\.report)
   }
 
   private func report(_ objective: Objective, _ check: QueryCheck) -> CheckReport {

@@ -91,6 +91,7 @@ struct InventedTraffic: TrafficSource {
   }
 
   var duration: Double? { nil }
+  var tellsOwnLatency: Bool { true }
 
   private func behaviour(_ track: Track, at time: Double) -> TrafficModel.Behaviour {
     track == .stable || time < model.faultAfter ? model.stable : model.canary

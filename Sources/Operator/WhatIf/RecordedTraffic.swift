@@ -139,6 +139,7 @@ struct RecordedTraffic: TrafficSource {
 
   var boundaries: [Double] { recording.boundaries }
   var canaryParts: [TrackLook] { [] }
+  var tellsOwnLatency: Bool { false }
   var duration: Double? { Double(recording.looks.count) * recording.interval }
 
   /// Where there are no requests, the look before that has some; at the beginning, the first one that has.

@@ -55,6 +55,8 @@ public struct Rehearsal: Sendable {
   private var served: [Track: Double] = [:]
   /// What the counters of the plan's queries stand at.
   private var counted: [QueryQuestion: Double] = [:]
+  /// What the buckets of its own histograms stand at.
+  private var answered: [Track: TrackLook] = [:]
   private var servedSince: Date?
 
   private static let start = Date(timeIntervalSince1970: 0)
@@ -194,7 +196,10 @@ public struct Rehearsal: Sendable {
       let copies = source.look(from: from, to: from + duration, share: mirror.fraction * (1 - share))
       if let copies = copies[.canary] { counters.count(copies, .canary, .callee) }
     }
-    for (track, counts) in look { count(counts.requests, track, at: from) }
+    for (track, counts) in look {
+      count(counts.requests, track, at: from)
+      answered[track] = answered[track].map { $0 + counts } ?? counts
+    }
     if run.pause == nil { pausedSince = nil }
     looked = now
     judge.record(
@@ -252,6 +257,16 @@ public struct Rehearsal: Sendable {
       isCounted: isCounted)
   }
 
+  private func buckets(_ question: QueryQuestion) -> [MetricSeries] {
+    guard source.tellsOwnLatency, let look = answered[question.track],
+      case .ownLatency(let latency)? = plan.analysis.slos.first(where: { $0.name == question.slo })?.objective
+    else { return [] }
+    let unit = latency.unit == .seconds ? 1000.0 : 1
+    return (zip(source.boundaries, look.buckets).map { (String($0 / unit), $1) } + [("+Inf", look.requests)]).map {
+      MetricSeries(labels: ["pod": question.track.rawValue, "le": $0], value: Double($1))
+    }
+  }
+
   /// Asks the plan's own queries as often as the judge would have them asked.
   private mutating func ask(_ target: TrafficTarget, _ share: Double) {
     let setting = QuerySetting(
@@ -270,7 +285,8 @@ public struct Rehearsal: Sendable {
       }
     }
     var series: [QueryQuestion: LookAnswers.Answer] = [:]
-    for question in round.texts.keys where question.part != .value {
+    for question in round.texts.keys where question.part == .buckets { series[question] = .series(buckets(question)) }
+    for question in round.texts.keys where question.part != .value && question.part != .buckets {
       let labels = ["pod": question.track.rawValue]
       series[question] = .series(counted[question].map { [MetricSeries(labels: labels, value: $0)] } ?? [])
     }

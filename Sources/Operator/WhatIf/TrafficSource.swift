@@ -45,6 +45,9 @@ protocol TrafficSource: Sendable {
   /// - Returns: by window, those of which something is known.
   func past(of windows: [Double]) -> [Double: TrackLook]
 
+  /// Whether a histogram of the team's own measures what the mesh's does; nothing is known of one otherwise.
+  var tellsOwnLatency: Bool { get }
+
   /// What guards see at the end of a look; `nil` where nothing is known.
   mutating func signals(_ look: TrialLook) -> TrialSignals?
 }

@@ -79,10 +79,38 @@ extension PlanReader {
     let max = duration(
       latency.max, or: latency.max, field + ".latency.max", in: .milliseconds(1) ... .seconds(600))
     let comparison = comparison(spec.compare, field + ".compare")
-    return quantile.map {
-      SLO(
-        name: spec.name, mode: spec.mode ?? Defaults.mode,
-        objective: .latency(quantile: $0, max: max, comparison: comparison))
+    if latency.metric == nil, latency.unit != nil {
+      report(field + ".latency.unit", found: "a unit without a metric", wanted: "it beside metric only")
+    }
+    let own = latency.metric.map { metric($0, latency.unit, field + ".latency") }
+    guard let quantile else { return nil }
+    let objective: SLO.Objective
+    switch own {
+    case nil: objective = .latency(quantile: quantile, max: max, comparison: comparison)
+    case .some(nil): return nil
+    case .some(let (metric, unit)?):
+      objective = .ownLatency(
+        SLO.OwnLatency(metric: metric, unit: unit, quantile: quantile, max: max, comparison: comparison))
+    }
+    return SLO(name: spec.name, mode: spec.mode ?? Defaults.mode, objective: objective)
+  }
+
+  private mutating func metric(
+    _ text: String, _ unit: LatencyUnit?, _ field: String
+  ) -> (HistogramMetric, LatencyUnit)? {
+    guard let parsed = promQL(text, field + ".metric") else { return nil }
+    do throws(QueryProblem) {
+      let metric = try parsed.histogram()
+      guard let unit = unit ?? metric.unit else {
+        report(
+          field + ".unit", found: "nothing, and a metric whose name does not end in _seconds or _milliseconds",
+          wanted: "Seconds or Milliseconds")
+        return nil
+      }
+      return (metric, unit)
+    } catch {
+      report(field + ".metric", found: error.found, wanted: error.wanted)
+      return nil
     }
   }
 

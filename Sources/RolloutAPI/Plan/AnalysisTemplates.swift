@@ -108,7 +108,9 @@ extension SLOSpec {
     func fill(_ bounds: BoundsSpec) -> BoundsSpec { BoundsSpec(min: bounds.min.map(fill), max: bounds.max.map(fill)) }
     return SLOSpec(
       name: name, mode: mode, errorRate: errorRate.map { ErrorRateSpec(max: fill($0.max)) },
-      latency: latency.map { LatencySpec(quantile: fill($0.quantile), max: fill($0.max)) },
+      latency: latency.map {
+        LatencySpec(quantile: fill($0.quantile), max: fill($0.max), metric: $0.metric.map(fill), unit: $0.unit)
+      },
       query: query.map(fill), kind: kind, per: per.map(fill), bounds: bounds.map(fill), value: value.map(fill),
       compare: compare.map {
         CompareSpec(

@@ -192,8 +192,19 @@ public struct SLO: Sendable, Hashable {
   /// What is measured, and what is too much of it.
   public enum Objective: Sendable, Hashable {
     case errorRate(max: Percent, comparison: Comparison?)
+    /// By the mesh's histogram.
     case latency(quantile: Quantile, max: Duration, comparison: Comparison?)
+    case ownLatency(OwnLatency)
     case query(Query)
+  }
+
+  /// A quantile of what a histogram of the team's own measures, judged as the mesh's is.
+  public struct OwnLatency: Sendable, Hashable {
+    public let metric: HistogramMetric
+    public let unit: LatencyUnit
+    public let quantile: Quantile
+    public let max: Duration
+    public let comparison: Comparison?
   }
 
   /// How much worse than stable a canary may be that keeps its limit: it fails where it is shown to exceed the multiple,

@@ -48,6 +48,7 @@ extension PlanReader {
       switch slo.objective {
       case .errorRate: member = "errorRate"
       case .latency: member = "latency"
+      case .ownLatency: continue
       case .query(let query):
         if query.needsRequests {
           if query.counted != nil {
@@ -64,7 +65,7 @@ extension PlanReader {
       }
       report(
         "spec.analysis.slos[\(index)].\(member)", found: "a check of a mesh's metrics with spec.traffic.replicas",
-        wanted: "a query of your own metrics, with $(pods) for the pods of a revision")
+        wanted: "a query of your own metrics, or latency.metric, with $(pods) for the pods of a revision")
     }
   }
 

@@ -122,9 +122,10 @@ extension PlanReader {
         }
         continue
       }
+      if case .ownLatency = slo.objective { continue }
       report(
         "spec.traffic.gatewayAPI.metrics", found: "None, while the SLO \(slo.name) needs the mesh's metrics",
-        wanted: "the mesh whose metrics judge it, or SLOs with queries of your own alone")
+        wanted: "the mesh whose metrics judge it, or SLOs with metrics of your own alone")
     }
   }
 

@@ -155,11 +155,23 @@ public struct LatencySpec: Codable, Sendable, Hashable {
   /// In percent: `99`.
   public var quantile: String
   public var max: String
+  /// A histogram of the team's own instead of the mesh's: a selector with a variable that tells the tracks apart, as
+  /// `http_request_duration_seconds{pod=~"$(pods)"}`.
+  public var metric: String?
+  /// Of the metric's times; what its name says where absent.
+  public var unit: LatencyUnit?
 
-  public init(quantile: String, max: String) {
+  public init(quantile: String, max: String, metric: String? = nil, unit: LatencyUnit? = nil) {
     self.quantile = quantile
     self.max = max
+    self.metric = metric
+    self.unit = unit
   }
+}
+
+public enum LatencyUnit: String, Codable, Sendable, Hashable, CaseIterable {
+  case seconds = "Seconds"
+  case milliseconds = "Milliseconds"
 }
 
 /// Bounds as decimal texts; at least one.

@@ -49,7 +49,8 @@ extension SLOSpec {
   /// The names of all variables in its texts.
   var variables: Set<String> {
     let texts = [
-      errorRate?.max, latency?.quantile, latency?.max, query, value?.min, value?.max, compare?.ratio?.min,
+      errorRate?.max, latency?.quantile, latency?.max, latency?.metric, query, value?.min, value?.max,
+      compare?.ratio?.min,
       compare?.ratio?.max, compare?.difference?.min, compare?.difference?.max, compare?.margin,
       compare?.distribution?.margin,
     ]

@@ -90,7 +90,7 @@ public struct LinkerdMetrics: MeshMetrics {
     } isError: {
       Self.isError($0, view: view)
     } bucket: {
-      view == .caller ? Self.milliseconds($0) : $0
+      view == .caller ? MetricSeries.milliseconds($0) : $0
     }
   }
 
@@ -118,12 +118,5 @@ public struct LinkerdMetrics: MeshMetrics {
       !(labels["error"] ?? "").isEmpty || MetricSeries.isServerError(labels["http_status"] ?? "")
     case .callee: labels["classification"] == "failure"
     }
-  }
-
-  /// A boundary in seconds, in milliseconds: `0.025` is `25`.
-  private static func milliseconds(_ boundary: String) -> String {
-    guard let seconds = Double(boundary), seconds.isFinite else { return boundary }
-    let value = (seconds * 1_000_000).rounded() / 1000
-    return value == value.rounded() ? String(Int(value)) : String(value)
   }
 }

@@ -100,11 +100,16 @@ struct BacktestCommand: AsyncParsableCommand {
     let (stable, canary) = (count(recording, \.stable), count(recording, \.canary))
     let span = Times.span(Double(recording.looks.count) * recording.interval)
     let title = "recorded: \(span), \(stable) requests to the stable revision and \(canary) to the other one"
-    try await Trial(plan: plan, options: trial, title: title, cautions: recording.cautions + [Trial.withoutPast])
-      .perform {
-        seed, settings in
-        Rehearsal(plan, recording: recording, seed: seed, settings: settings)
-      }
+    let unread = plan.analysis.slos.filter { if case .ownLatency = $0.objective { true } else { false } }.map {
+      "the metric of \($0.name) is not in the history that is read, so that it stays Unknown"
+    }
+    try await Trial(
+      plan: plan, options: trial, title: title, cautions: recording.cautions + unread + [Trial.withoutPast]
+    )
+    .perform {
+      seed, settings in
+      Rehearsal(plan, recording: recording, seed: seed, settings: settings)
+    }
   }
 
   private func count(_ recording: Recording, _ track: KeyPath<Recording.Look, TrackLook?>) -> Int {
