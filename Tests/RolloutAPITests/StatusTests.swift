@@ -10,7 +10,10 @@ import Testing
       name: name, verdict: verdict, finding: "Kept", message: "errors: 1 of 1000",
       at: MicroTime("2026-01-01T00:00:00Z"),
       evidence: EvidenceRecord(
-        canary: .init(requests: "1000", bad: "1"), queries: [String(repeating: "q", count: 3000)], notes: ["coarse"]))
+        canary: .init(requests: "1000", bad: "1", latencyLower: "310", latencyUpper: "420"), quantile: "0.99",
+        distribution: .init(
+          margin: "0.05", boundary: "50", canary: "0.48", stable: "0.31", eValue: "3", threshold: "9"),
+        queries: [String(repeating: "q", count: 3000)], notes: ["coarse"]))
   }
 
   static func status(steps: Int) -> RolloutRunStatus {
