@@ -77,12 +77,7 @@ struct Guardian: ServiceLifecycle.Service {
     do {
       judge = try await PastGuards.judge(due.run, due.past, by: due.judge) { question, times, step in
         guard let query = question.text(due.run.metrics, [due.run.scope]) else { return [:] }
-        let result = try await prometheus.queryRange(
-          query, from: times.lowerBound, to: times.upperBound, step: step, timeout: Self.timeout)
-        guard case .matrix(let series) = result.value else {
-          throw PrometheusError.nonsense("a \(result.value.typeName) for a query over time")
-        }
-        return PastLooks.values(series)
+        return try await prometheus.values(query, times, step: step, timeout: Self.timeout)
       }
     } catch {
       problem = "\(error)"

@@ -148,12 +148,7 @@ struct Judge: ServiceLifecycle.Service {
     var problem = ""
     do {
       judge = try await PastLooks.judge(run, past) { query, times, step in
-        let result = try await prometheus.queryRange(
-          query, from: times.lowerBound, to: times.upperBound, step: step, timeout: Self.timeout)
-        guard case .matrix(let series) = result.value else {
-          throw PrometheusError.nonsense("a \(result.value.typeName) for a query over time")
-        }
-        return PastLooks.values(series)
+        try await prometheus.values(query, times, step: step, timeout: Self.timeout)
       }
     } catch {
       problem = "\(error)"

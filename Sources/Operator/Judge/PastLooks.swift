@@ -99,3 +99,17 @@ enum PastLooks {
     judge.round(run.queries, now: time, traffic: span.traffic, writtenAt: span.from, verifiedAt: span.from)
   }
 }
+
+extension PrometheusClient {
+  /// The series of a query at each of its times.
+  func values(
+    _ query: String, _ times: ClosedRange<Date>, step: Duration, timeout: Duration
+  ) async throws -> PastLooks.Values {
+    let result = try await queryRange(
+      query, from: times.lowerBound, to: times.upperBound, step: step, timeout: timeout)
+    guard case .matrix(let series) = result.value else {
+      throw PrometheusError.nonsense("a \(result.value.typeName) for a query over time")
+    }
+    return PastLooks.values(series)
+  }
+}

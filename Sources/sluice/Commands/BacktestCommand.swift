@@ -25,7 +25,9 @@ struct BacktestCommand: AsyncParsableCommand {
   @Option(help: "A file that --export wrote, instead of a Prometheus.")
   var recording: String?
 
-  @Option(name: .customLong("prometheus-url"), help: "Where Prometheus answers, as http://localhost:9090.")
+  @Option(
+    name: .customLong("prometheus-url"), help: "Where Prometheus answers, as http://localhost:9090.",
+    transform: FlagValue.address)
   var prometheusURL: String?
 
   @Option(help: "The ReplicaSet of the revision that was stable.")
@@ -82,11 +84,6 @@ struct BacktestCommand: AsyncParsableCommand {
     guard missing.isEmpty else {
       throw ValidationError("\(missing.joined(separator: ", ")) missing: they say what to read; or --recording FILE")
     }
-    guard let url = prometheusURL.flatMap({ URLComponents(string: $0) }), ["http", "https"].contains(url.scheme),
-      url.host != nil
-    else {
-      throw ValidationError("--prometheus-url: found '\(prometheusURL ?? "")', wanted an address as http://host:9090")
-    }
     let now = Date()
     if let from, try FlagValue.time(from, now: now) >= to.map({ try FlagValue.time($0, now: now) }) ?? now {
       throw ValidationError("--from: found '\(from)', wanted a time before --to")
@@ -105,9 +102,7 @@ struct BacktestCommand: AsyncParsableCommand {
     }
     try await Trial(
       plan: plan, options: trial, title: title, cautions: recording.cautions + unread + [Trial.withoutPast]
-    )
-    .perform {
-      seed, settings in
+    ).perform { seed, settings in
       Rehearsal(plan, recording: recording, seed: seed, settings: settings)
     }
   }
@@ -122,19 +117,18 @@ struct BacktestCommand: AsyncParsableCommand {
     guard let prometheusURL, let stableSet, let canarySet, let from else { throw CommandFailure("nothing to read") }
     let transport = try CurlTransport(
       TransportConfiguration(proxy: .environment(), userAgent: "sluice/\(Version.text)"))
-    let result: Result<Recording, any Error>
+    let recording: Recording
     do {
-      let recorder = try Recorder(
-        prometheus: PrometheusClient(baseURL: prometheusURL, transport: transport), plan: plan, mesh: metrics)
-      result = .success(
-        try await recorder.record(
+      recording = try await transport.whileOpen {
+        try await Recorder(
+          prometheus: PrometheusClient(baseURL: prometheusURL, transport: transport), plan: plan, mesh: metrics
+        ).record(
           plan, stable: stableSet, canary: canarySet, from: try FlagValue.time(from, now: now),
-          to: try to.map { try FlagValue.time($0, now: now) } ?? now, namespaceLabel: queryNamespaceLabel))
+          to: try to.map { try FlagValue.time($0, now: now) } ?? now, namespaceLabel: queryNamespaceLabel)
+      }
     } catch {
-      result = .failure(CommandFailure("cannot read the history from \(prometheusURL): \(error)"))
+      throw CommandFailure("cannot read the history from \(prometheusURL): \(error)")
     }
-    await transport.shutdown()
-    let recording = try result.get()
     if let export { try Self.write(recording, to: export) }
     return recording
   }
