@@ -95,7 +95,7 @@ struct Guardian: ServiceLifecycle.Service {
 
   // MARK: - The past at this hour
 
-  private func usual(_ run: JudgedRun) async -> UsualLevels {
+  func usual(_ run: JudgedRun) async -> UsualLevels {
     func usual(_ name: String) -> String {
       ContainerMetrics.usualQuery(name, workload: run.plan.workload, namespace: run.scope.namespace)
     }
