@@ -8,7 +8,7 @@ import ServiceLifecycle
 /// It only reads, unless it is to stand in for the implementations of the Gateway API too, which write HTTPRoutes' status.
 public struct MeshBeside: ServiceLifecycle.Service {
   /// What has to be read of the cluster.
-  public static var types: [ResourceType] { MeshObjects.types + [RouteStatus.gateways, RouteStatus.classes] }
+  public static var types: [ResourceType] { MeshObjects.types }
 
   private let objects: @Sendable (ResourceType) -> [JSON]
   private let writeStatus: (@Sendable (JSON) async -> Void)?

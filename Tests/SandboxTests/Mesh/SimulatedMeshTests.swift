@@ -205,4 +205,10 @@ struct SimulatedMeshTests {
     #expect((80...100).contains(world.source("checkout")))
     #expect(world.source("checkout-stable") + world.source("checkout-canary") == 0)
   }
+
+  @Test("a mesh beside a cluster watches each type once, those of the routes' parents among them")
+  func beside() {
+    #expect(Set(MeshBeside.types).count == MeshBeside.types.count)
+    #expect(Set(MeshBeside.types).isSuperset(of: [RouteStatus.gateways, RouteStatus.classes]))
+  }
 }
