@@ -90,7 +90,8 @@ extension EndToEnd {
       try await shop.status(3)
       let message = try await shop.get("rollouts.sluice.dev").condition("Stalled")?["message"]?.string ?? ""
       #expect(message.contains("spec.analysis.templates[0].name") && message.contains("\"web\""), "\(message)")
-      try await shop.apply(template("10%"))
+      // A quarter of it is tolerated beside stable, far more than what two failures in a hundred come to by chance.
+      try await shop.apply(template("20%"))
       try await shop.status(0)
 
       try await shop.setImage("v2-errors2")
@@ -104,7 +105,7 @@ extension EndToEnd {
       let run = try await shop.run("v2-errors2")
       #expect(run.phase == "Promoted")
       let slos = run[path: ["spec", "plan", "analysis", "slos"]]?.array ?? []
-      #expect(slos.first?[path: ["errorRate", "max"]]?.string == "10%")
+      #expect(slos.first?[path: ["errorRate", "max"]]?.string == "20%")
       let checks =
         run[path: ["status", "timeline"]]?.array?.last { $0["kind"]?.string == "Step" }?["checks"]?.array ?? []
       // Behind the plan's own checks come the guards.
