@@ -12,7 +12,7 @@ import Foundation
 /// each a mixture of ``BoundTest``. As long as the warm-up lasts, a test of the canary whose e-value exceeds A begins anew
 /// with A, and what it had seen is discarded. So its value never exceeds A while the canary is cold, and is multiplied by
 /// what has a mean of at most 1 afterwards: a canary that is cold at first and then good fails with at most the test's risk,
-/// whenever it becomes warm (Ville 1939). A canary that is bad and not slow loses nothing once some 75 requests show that,
+/// whenever it becomes warm (Ville 1939). A canary that is bad and not slow loses nothing once some 100 requests show that,
 /// one that is bad and slow all it did in the warm-up, and one of which nearly all requests fail is not waited for.
 ///
 /// *Slow* means slower than 99 of 100 requests of stable, by the smallest bucket boundary of which that is true. Where the

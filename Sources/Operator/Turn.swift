@@ -46,11 +46,10 @@ struct Turn {
     case (.failure(let errors), nil): return try await refuse(errors.problems)
     }
     let inForce = runPlan ?? plan
-    var problems: [PlanProblem] = []
-    if !rollout.metadata.isBeingDeleted {
-      problems += RolloutClash.problems(
-        of: inForce, own: json, among: view.objects(.rollouts, namespace: key.namespace))
-    }
+    let problems =
+      rollout.metadata.isBeingDeleted
+      ? []
+      : RolloutClash.problems(of: inForce, own: json, among: view.objects(.rollouts, namespace: key.namespace))
     guard problems.isEmpty || isUnderWay else { return try await refuse(problems) }
 
     guard knowsRoutes(inForce, isUnderWay: isUnderWay) else { return .again(after: .milliseconds(300)) }

@@ -49,7 +49,7 @@ struct Failover {
       #expect(pause < 2, "handed over in \(pause) s")
 
       // A hard one, in the middle of a run.
-      let (_, spareGate) = try await cluster.startController(named: "controller-3", leaseSeconds: leaseSeconds)
+      let (spare, spareGate) = try await cluster.startController(named: "controller-3", leaseSeconds: leaseSeconds)
       _ = try await poll("a third controller", within: .seconds(20)) {
         spareGate.requests.contains { $0.contains("/leases/sluice") } ? true : nil
       }
@@ -70,10 +70,12 @@ struct Failover {
         frozen.tail(1, containing: "lost the lease").isEmpty ? nil : true
       }
 
-      // The API server goes away and comes back. By the clock: for long enough that calls fail, and for less than the
-      // lease, which the leader would rightly lose.
+      // The API server goes away and comes back: after the leader's first call that fails, and within its lease, which it
+      // would rightly lose.
       spareGate.shut()
-      try await Task.sleep(for: .seconds(2))
+      _ = try await poll("the leader to miss a renewal", within: .seconds(4)) {
+        spare.tail(1, containing: "the lease was not renewed").isEmpty ? nil : true
+      }
       spareGate.open()
       try await shop.status(0)
       #expect(writes(gate.requests.dropFirst(before)) == [], "the woken one wrote nothing")

@@ -138,8 +138,7 @@ public struct EventCheck: Codable, Sendable, Hashable {
     evidence.queries = queries
     evidence.window = window
     evidence.notes = notes + note(finding)
-    let judgement = looks.judgement(finding, note: nil, evidence: evidence)
-    return judgement
+    return looks.judgement(finding, note: nil, evidence: evidence)
   }
 
   private func amount(_ count: EventCount, _ dispersion: Double) -> Evidence.Amount {

@@ -53,18 +53,14 @@ struct JudgedObjective: Sendable {
     return views + earlier.map(\.risk) + [attribution.unhiddenRisk]
   }
 
-  private static func tolerance(_ comparison: SLO.Comparison?, limit: Double) -> Tolerance? {
-    comparison.map { Tolerance(ratio: $0.ratio.double, margin: $0.margin?.fraction ?? limit / 4) }
-  }
-
   /// What judges the canary by stable's earlier rate, for each view; none where the objective does not compare.
   private static func earlier(
     of slo: SLO, _ analysis: PlanAnalysis, _ shares: RiskShares, views: Int, part: Double = 1
   ) -> [EarlierStable] {
     let tolerance: Tolerance? =
       switch slo.objective {
-      case .errorRate(let max, let comparison): Self.tolerance(comparison, limit: max.fraction)
-      case .latency(let quantile, _, let comparison): Self.tolerance(comparison, limit: 1 - quantile.fraction)
+      case .errorRate(let max, let comparison): comparison.map { Tolerance($0, limit: max.fraction) }
+      case .latency(let quantile, _, let comparison): comparison.map { Tolerance($0, limit: 1 - quantile.fraction) }
       case .query, .ownLatency: nil
       }
     guard let tolerance, shares.bake > 0 else { return [] }
@@ -78,7 +74,7 @@ struct JudgedObjective: Sendable {
   ) -> Check? {
     func settings(limit: Double, _ comparison: SLO.Comparison?) -> CheckSettings {
       CheckSettings(
-        name: slo.name, tolerance: tolerance(comparison, limit: limit),
+        name: slo.name, tolerance: comparison.map { Tolerance($0, limit: limit) },
         risk: analysis.riskPerCheck * shares.checks * part,
         minimumRequests: Double(analysis.minRequests))
     }
@@ -93,11 +89,24 @@ struct JudgedObjective: Sendable {
       let settings = settings(limit: 1 - quantile.fraction, comparison)
       return .latency(
         ViewsCheck(count: views, settings: settings) {
-          LatencyCheck(
-            quantile: quantile.fraction, max: max / .milliseconds(1), settings: $0,
-            distributionMargin: comparison?.distribution?.fraction)
+          LatencyCheck(quantile, max: max, comparison, settings: $0)
         })
     case .query, .ownLatency: return nil
     }
+  }
+}
+
+extension Tolerance {
+  /// - Parameter limit: the largest share of bad requests.
+  init(_ comparison: SLO.Comparison, limit: Double) {
+    self.init(ratio: comparison.ratio.double, margin: comparison.margin?.fraction ?? limit / 4)
+  }
+}
+
+extension LatencyCheck {
+  init(_ quantile: Quantile, max: Duration, _ comparison: SLO.Comparison?, settings: CheckSettings) {
+    self.init(
+      quantile: quantile.fraction, max: max / .milliseconds(1), settings: settings,
+      distributionMargin: comparison?.distribution?.fraction)
   }
 }

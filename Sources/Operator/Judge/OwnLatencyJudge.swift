@@ -33,20 +33,15 @@ struct OwnLatencyJudge: Sendable {
     self.slo = slo
     self.latency = latency
     budget = analysis.falseAbortRisk.fraction
-    let limit = 1 - latency.quantile.fraction
     settings = CheckSettings(
-      name: slo.name,
-      tolerance: latency.comparison.map {
-        Tolerance(ratio: $0.ratio.double, margin: $0.margin?.fraction ?? limit / 4)
-      }, risk: risk, minimumRequests: Double(analysis.minRequests))
+      name: slo.name, tolerance: latency.comparison.map { Tolerance($0, limit: 1 - latency.quantile.fraction) },
+      risk: risk, minimumRequests: Double(analysis.minRequests))
     native = NativeBuckets(limits: [latency.max / .milliseconds(1)])
     check = Self.check(latency, settings)
   }
 
   private static func check(_ latency: SLO.OwnLatency, _ settings: CheckSettings) -> LatencyCheck {
-    LatencyCheck(
-      quantile: latency.quantile.fraction, max: latency.max / .milliseconds(1), settings: settings,
-      distributionMargin: latency.comparison?.distribution?.fraction)
+    LatencyCheck(latency.quantile, max: latency.max, latency.comparison, settings: settings)
   }
 
   /// The next look is the first one.

@@ -187,16 +187,12 @@ struct RunJudge: Sendable {
       var values = increase.values
       for key in readings.keys where values[key] == nil { values[key] = 0 }
       guard question.kind == .latency, readings.keys.contains(where: \.isNative) else { return .value(values) }
-      var buckets = native[question] ?? NativeBuckets(limits: latencyLimits)
+      var buckets = native[question] ?? NativeBuckets(limits: plan.analysis.latencyLimits)
       let found = buckets.common(values)
       native[question] = buckets
       hasNewBoundaries = hasNewBoundaries || found.beginsAnew
       return .value(found.values)
     }
-  }
-
-  private var latencyLimits: [Double] {
-    objectives.compactMap { if case .latency(let check) = $0.check { check.views.first?.max } else { nil } }
   }
 
   /// Other boundaries are other tests: those that there were cannot be continued.

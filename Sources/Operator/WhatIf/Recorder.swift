@@ -46,39 +46,32 @@ public struct Recorder: Sendable {
     var native = NativeBuckets(limits: plan.analysis.latencyLimits)
     for (track, set) in [(Track.stable, stable), (.canary, canary)] {
       let scope =
-        view == .callee
-        ? MetricsScope(namespace: plan.namespace, services: [], stableReplicaSet: set, canaryReplicaSet: "")
-        : MetricsScope(
-          namespace: plan.namespace, services: plan.services, routes: [plan.name], stableReplicaSet: stable,
-          canaryReplicaSet: canary)
+        view == .callee ? Self.scope(of: set, plan) : Self.scope(ofCallers: plan, stable: stable, canary: canary)
       for kind in [LookAnswers.Question.Kind.requests, .latency] {
         let question = LookAnswers.Question(view: view, kind: kind)
         guard let query = question.text(metrics, [scope]) else { continue }
         var counters = CounterIncreases<MetricsKey>()
-        for times in PastLooks.times(span, step: step) {
-          let values = try await matrix(query, times, step)
-          for time in times {
-            let all = metrics.readings(values[PastLooks.milliseconds(time)] ?? [], of: scope, view: view)
-            let readings = view == .callee ? all : all.filter { $0.key.track == track }
-            let known = Set(counters.keys.map(\.process))
-            // Pods of the newer revision are seen from their beginning.
-            guard !readings.isEmpty || track == .canary,
-              let grown = counters.record(
-                readings, beginsAtZero: { track == .canary || $0.beginsAtZero(known: known) }), !readings.isEmpty
-            else { continue }
-            if kind == .latency {
-              var values = grown.values
-              for key in readings.keys where values[key] == nil { values[key] = 0 }
-              native.narrow(to: values)
-              for (key, count) in values {
-                guard let boundary = key.boundary else { continue }
-                histograms[time, default: [:]][track, default: [:]][boundary, default: 0] += count
-              }
-            } else {
-              let failed = grown.values.filter(\.key.isError).values.reduce(0, +)
-              let look = TrackLook(requests: Int(grown.total.rounded()), failed: Int(failed.rounded()), buckets: [])
-              store(look, track, in: &looks[time, default: Recording.Look()])
+        try await each(query, span, step) { time, series in
+          let all = metrics.readings(series, of: scope, view: view)
+          let readings = view == .callee ? all : all.filter { $0.key.track == track }
+          let known = Set(counters.keys.map(\.process))
+          // Pods of the newer revision are seen from their beginning.
+          guard !readings.isEmpty || track == .canary,
+            let grown = counters.record(
+              readings, beginsAtZero: { track == .canary || $0.beginsAtZero(known: known) }), !readings.isEmpty
+          else { return }
+          if kind == .latency {
+            var values = grown.values
+            for key in readings.keys where values[key] == nil { values[key] = 0 }
+            native.narrow(to: values)
+            for (key, count) in values {
+              guard let boundary = key.boundary else { continue }
+              histograms[time, default: [:]][track, default: [:]][boundary, default: 0] += count
             }
+          } else {
+            let failed = grown.values.filter(\.key.isError).values.reduce(0, +)
+            let look = TrackLook(requests: Int(grown.total.rounded()), failed: Int(failed.rounded()), buckets: [])
+            store(look, track, in: &looks[time, default: Recording.Look()])
           }
         }
       }
@@ -91,6 +84,18 @@ public struct Recorder: Sendable {
     recording.stableSet = stable
     recording.canarySet = canary
     return recording
+  }
+
+  /// One revision, by its pods.
+  private static func scope(of set: String, _ plan: Plan) -> MetricsScope {
+    MetricsScope(namespace: plan.namespace, services: [], stableReplicaSet: set, canaryReplicaSet: "")
+  }
+
+  /// Both, by the routes and Services of a run.
+  private static func scope(ofCallers plan: Plan, stable: String, canary: String) -> MetricsScope {
+    MetricsScope(
+      namespace: plan.namespace, services: plan.services, routes: [plan.name], stableReplicaSet: stable,
+      canaryReplicaSet: canary)
   }
 
   // MARK: - What came before
@@ -106,11 +111,8 @@ public struct Recorder: Sendable {
   {
     let scope =
       view == .callee
-      ? MetricsScope(namespace: plan.namespace, services: [], stableReplicaSet: stable, canaryReplicaSet: "")
-      : BurnJudge.whole(
-        MetricsScope(
-          namespace: plan.namespace, services: plan.services, routes: [plan.name], stableReplicaSet: stable,
-          canaryReplicaSet: canary), plan)
+      ? Self.scope(of: stable, plan)
+      : BurnJudge.whole(Self.scope(ofCallers: plan, stable: stable, canary: canary), plan)
     var past: [Double: Past] = [:]
     for window in Set(plan.analysis.burnWindows.flatMap { [$0.long, $0.short] }) {
       let seconds = window / .seconds(1)
@@ -142,29 +144,22 @@ public struct Recorder: Sendable {
     guard let mesh = metrics as? any AnswerBreakdown,
       let query = mesh.answersQuery([scope], view: view, by: [.code], reading: .counters)
     else { return }
+    let kept = track == .stable ? \Recording.Look.stableCodes : \.canaryCodes
     var counters = CounterIncreases<AnswerKey>()
-    for times in PastLooks.times(span, step: step) {
-      let values = try await matrix(query, times, step)
-      for time in times {
-        let all = mesh.answers(values[PastLooks.milliseconds(time)] ?? [], of: scope, view: view)
-        let readings = view == .callee ? all : all.filter { $0.key.track == track }
-        let known = Set(counters.keys.map(\.process))
-        guard !readings.isEmpty,
-          let grown = counters.record(
-            readings, beginsAtZero: { track == .canary || known.contains($0.process) })
-        else { continue }
-        var codes: [String: Int] = [:]
-        for (key, count) in grown.values where key.isRequest && !key.isError {
-          guard let code = key.labels[.code], !code.hasPrefix("2") else { continue }
-          codes[code, default: 0] += Int(count.rounded())
-        }
-        guard !codes.isEmpty else { continue }
-        if track == .stable {
-          looks[time, default: Recording.Look()].stableCodes = codes
-        } else {
-          looks[time, default: Recording.Look()].canaryCodes = codes
-        }
+    try await each(query, span, step) { time, series in
+      let all = mesh.answers(series, of: scope, view: view)
+      let readings = view == .callee ? all : all.filter { $0.key.track == track }
+      let known = Set(counters.keys.map(\.process))
+      guard !readings.isEmpty,
+        let grown = counters.record(readings, beginsAtZero: { track == .canary || known.contains($0.process) })
+      else { return }
+      var codes: [String: Int] = [:]
+      for (key, count) in grown.values where key.isRequest && !key.isError {
+        guard let code = key.labels[.code], !code.hasPrefix("2") else { continue }
+        codes[code, default: 0] += Int(count.rounded())
       }
+      guard !codes.isEmpty else { return }
+      looks[time, default: Recording.Look()][keyPath: kept] = codes
     }
   }
 
@@ -174,18 +169,24 @@ public struct Recorder: Sendable {
     let scope = MetricsScope(
       namespace: plan.namespace, services: [], stableReplicaSet: sets[0], canaryReplicaSet: sets[1])
     guard let query = ContainerMetrics.query([scope]) else { return }
-    for times in PastLooks.times(span, step: step) {
-      let values = try await matrix(query, times, step)
-      for time in times {
-        let pods = ContainerMetrics.values(values[PastLooks.milliseconds(time)] ?? [], of: scope)
-        guard !pods.isEmpty else { continue }
-        looks[time, default: Recording.Look()].pods = pods.mapValues(Signal.values)
-      }
+    try await each(query, span, step) { time, series in
+      let pods = ContainerMetrics.values(series, of: scope)
+      if !pods.isEmpty { looks[time, default: Recording.Look()].pods = pods.mapValues(Signal.values) }
     }
   }
 
   private func store(_ counts: TrackLook, _ track: Track, in look: inout Recording.Look) {
     if track == .stable { look.stable = counts } else { look.canary = counts }
+  }
+
+  /// Hands on the series of a query at each time of a span, one after the other.
+  private func each(
+    _ query: String, _ span: TrafficSpan, _ step: Duration, _ body: (Date, [MetricSeries]) -> Void
+  ) async throws {
+    for times in PastLooks.times(span, step: step) {
+      let values = try await matrix(query, times, step)
+      for time in times { body(time, values[PastLooks.milliseconds(time)] ?? []) }
+    }
   }
 
   private func matrix(_ query: String, _ times: [Date], _ step: Duration) async throws -> PastLooks.Values {
@@ -211,20 +212,11 @@ public struct Recorder: Sendable {
         continue
       }
       let text = setting.text(query.expression, track, window: max(.seconds(120), step * 2))
-      for times in PastLooks.times(span, step: step) {
-        let values = try await matrix(text, times, step)
-        for time in times {
-          guard let found = values[PastLooks.milliseconds(time)], found.count == 1, found[0].value.isFinite else {
-            continue
-          }
-          if track == .stable {
-            looks[time, default: Recording.Look()].stableValues = (looks[time]?.stableValues ?? [:])
-              .merging([slo.name: found[0].value]) { $1 }
-          } else {
-            looks[time, default: Recording.Look()].canaryValues = (looks[time]?.canaryValues ?? [:])
-              .merging([slo.name: found[0].value]) { $1 }
-          }
-        }
+      let values = track == .stable ? \Recording.Look.stableValues : \.canaryValues
+      try await each(text, span, step) { time, found in
+        guard found.count == 1, found[0].value.isFinite else { return }
+        let before = looks[time]?[keyPath: values] ?? [:]
+        looks[time, default: Recording.Look()][keyPath: values] = before.merging([slo.name: found[0].value]) { $1 }
       }
     }
   }
@@ -237,30 +229,24 @@ public struct Recorder: Sendable {
     let parts =
       (0..<counted.amount.count).map(QueryQuestion.Part.amount)
       + (0..<(counted.per?.count ?? 0)).map(QueryQuestion.Part.per)
+    let events = track == .stable ? \Recording.Look.stableEvents : \.canaryEvents
     for part in parts {
       guard let text = setting.text(counted, track, part) else { continue }
       var counters = CounterIncreases<[String: String]>()
-      for times in PastLooks.times(span, step: step) {
-        let values = try await matrix(text, times, step)
-        for time in times {
-          var readings: [[String: String]: Double] = [:]
-          for one in values[PastLooks.milliseconds(time)] ?? [] { readings[one.labels, default: 0] += one.value }
-          let known = Set(counters.keys.map { $0["pod"] ?? "" })
-          guard !readings.isEmpty || track == .canary,
-            let grown = counters.record(readings, beginsAtZero: { track == .canary || known.contains($0["pod"] ?? "") })
-          else { continue }
-          var events = (track == .stable ? looks[time]?.stableEvents : looks[time]?.canaryEvents) ?? [:]
-          if part.isPer {
-            events[name, default: .zero].requests += grown.total
-          } else {
-            events[name, default: .zero].events += grown.total
-          }
-          if track == .stable {
-            looks[time, default: Recording.Look()].stableEvents = events
-          } else {
-            looks[time, default: Recording.Look()].canaryEvents = events
-          }
+      try await each(text, span, step) { time, series in
+        var readings: [[String: String]: Double] = [:]
+        for one in series { readings[one.labels, default: 0] += one.value }
+        let known = Set(counters.keys.map { $0["pod"] ?? "" })
+        guard !readings.isEmpty || track == .canary,
+          let grown = counters.record(readings, beginsAtZero: { track == .canary || known.contains($0["pod"] ?? "") })
+        else { return }
+        var counts = looks[time]?[keyPath: events] ?? [:]
+        if part.isPer {
+          counts[name, default: .zero].requests += grown.total
+        } else {
+          counts[name, default: .zero].events += grown.total
         }
+        looks[time, default: Recording.Look()][keyPath: events] = counts
       }
     }
   }

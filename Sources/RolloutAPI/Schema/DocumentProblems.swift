@@ -50,8 +50,7 @@ extension SLOSpec {
   var variables: Set<String> {
     let texts = [
       errorRate?.max, latency?.quantile, latency?.max, latency?.metric, query, value?.min, value?.max,
-      compare?.ratio?.min,
-      compare?.ratio?.max, compare?.difference?.min, compare?.difference?.max, compare?.margin,
+      compare?.ratio?.min, compare?.ratio?.max, compare?.difference?.min, compare?.difference?.max, compare?.margin,
       compare?.distribution?.margin,
     ]
     return Set(texts.compactMap { $0 }.flatMap { VariableText.names(in: $0) ?? [] })

@@ -59,7 +59,7 @@ public struct MeshBeside: ServiceLifecycle.Service {
     while !Task.isCancelled {
       let status = RouteStatus(
         find: { type, key in objects(type).first { $0.objectKey == key } }, now: Date())
-      for route in objects(RouteStatus.routes) where !route.isBeingDeleted {
+      for route in objects(.gatewayRoutes) where !route.isBeingDeleted {
         if let updated = status.update(of: route) { await write(updated) }
       }
       do { try await Task.sleep(for: .milliseconds(200)) } catch { return }

@@ -240,12 +240,7 @@ struct GatewayInPlaceProvider: InPlaceProvider {
     guard let own = find(existing), let rule = try? rule(in: own), let matches = Self.matches(rule.rule) else {
       return []
     }
-    func age(_ object: JSON) -> (String, ObjectKey) {
-      (object[path: ["metadata", "creationTimestamp"]]?.string ?? "", object.objectKey)
-    }
     let claims = claims(matches: matches)
-    return existing.filter { age($0) < age(own) }.sorted { $0.objectKey < $1.objectKey }.flatMap { other in
-      claims.compactMap { $0.conflict(with: other) }
-    }
+    return older(than: own, among: existing).flatMap { other in claims.compactMap { $0.conflict(with: other) } }
   }
 }

@@ -60,14 +60,7 @@ extension GatewayInPlaceProvider {
     (rule["backendRefs"]?.array ?? []).contains { !($0["filters"]?.array ?? []).isEmpty }
   }
 
-  /// What the plan's steps ask for and this rule cannot be given.
-  private func stepProblems(_ found: LentRule) -> [String] {
-    plan.steps.enumerated().filter(\.element.setsTraffic).flatMap { index, step in
-      targetProblems(step.traffic, found).map { "spec.steps[\(index)]: \($0)" }
-    }
-  }
-
-  private func targetProblems(_ target: TrafficTarget, _ found: LentRule) -> [String] {
+  func targetProblems(_ target: TrafficTarget, _ found: LentRule) -> [String] {
     let rule = found.rule
     var problems: [String] = []
     if target.mirror != nil,

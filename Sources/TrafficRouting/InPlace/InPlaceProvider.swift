@@ -29,6 +29,8 @@ protocol InPlaceProvider: TrafficProvider {
   func canaryWeight(_ rule: JSON) -> Int
   /// Why a person's rule cannot be edited; empty where it can. Each problem names the object, the rule and the field.
   func problems(_ found: LentRule) -> [String]
+  /// What a step's target asks for and this rule cannot be given.
+  func targetProblems(_ target: TrafficTarget, _ found: LentRule) -> [String]
   /// What the person's rule says, without what Sluice made of it.
   func original(_ found: LentRule) -> JSON
   /// The rule for a target, and the rules that go before it.
@@ -63,6 +65,21 @@ extension InPlaceProvider {
   /// What of a rule Sluice changes.
   func members(of rule: JSON) -> JSON {
     .object((rule.object ?? [:]).filter { members.contains($0.key) })
+  }
+
+  /// What the plan's steps ask for and this rule cannot be given.
+  func stepProblems(_ found: LentRule) -> [String] {
+    plan.steps.enumerated().filter(\.element.setsTraffic).flatMap { index, step in
+      targetProblems(step.traffic, found).map { "spec.steps[\(index)]: \($0)" }
+    }
+  }
+
+  /// The objects that come before the person's where two ask for the same requests, in the order of their names.
+  func older(than own: JSON, among objects: [JSON]) -> [JSON] {
+    func age(_ object: JSON) -> (String, ObjectKey) {
+      (object[path: ["metadata", "creationTimestamp"]]?.string ?? "", object.objectKey)
+    }
+    return objects.filter { age($0) < age(own) }.sorted { $0.objectKey < $1.objectKey }
   }
 
   func objects(for routing: Routing) -> [RoutingObject] { [] }

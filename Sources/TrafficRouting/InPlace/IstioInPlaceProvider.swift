@@ -116,15 +116,6 @@ struct IstioInPlaceProvider: InPlaceProvider {
     return matches.isEmpty || matches.contains(.emptyObject)
   }
 
-  /// What the plan's steps ask for and this rule cannot be given.
-  private func stepProblems(_ found: LentRule) -> [String] {
-    var problems: [String] = []
-    for (index, step) in plan.steps.enumerated() where step.setsTraffic {
-      problems += targetProblems(step.traffic, found).map { "spec.steps[\(index)]: \($0)" }
-    }
-    return problems
-  }
-
   func targetProblems(_ target: TrafficTarget, _ found: LentRule) -> [String] {
     let rule = found.rule
     var problems: [String] = []
@@ -257,10 +248,7 @@ struct IstioInPlaceProvider: InPlaceProvider {
   func conflicts(existing: [JSON]) -> [RoutingConflict] {
     guard let own = find(existing) else { return [] }
     let hosts = base.meshHosts(of: own)
-    func age(_ object: JSON) -> (String, ObjectKey) {
-      (object[path: ["metadata", "creationTimestamp"]]?.string ?? "", object.objectKey)
-    }
-    return existing.filter { age($0) < age(own) }.sorted { $0.objectKey < $1.objectKey }.flatMap { other in
+    return older(than: own, among: existing).flatMap { other in
       guard base.isVisible(other) else { return [RoutingConflict]() }
       return base.meshHosts(of: other).filter(hosts.contains).map { host in
         RoutingConflict(

@@ -70,8 +70,19 @@ struct Load: Sendable {
   /// Counts for some seconds from now, after a moment in which what is under way arrives.
   func measure(seconds: Double) async throws -> [Count] {
     let start = Date() + 0.5
-    try await Task.sleep(for: .seconds(seconds + 1))
-    return try counts(from: start, to: start + seconds)
+    let end = start + seconds
+    // The interval after the last one that counts is told when that one is whole.
+    _ = try await poll("counts of \(seconds) s", within: .seconds(seconds + 10)) {
+      try latest().map { $0 > end.timeIntervalSince1970 + 0.1 } == true ? true : nil
+    }
+    return try counts(from: start, to: end)
+  }
+
+  /// When the newest interval ended, in seconds since 1970.
+  private func latest() throws -> Double? {
+    let lines = try String(contentsOf: intervals, encoding: .utf8).split(separator: "\n")
+    // The last line may not be whole yet.
+    return lines.dropLast().last.flatMap { try? JSON(parsing: Data($0.utf8))["at"]?.double }
   }
 
   private static func counts(_ json: JSON) -> [Count] {

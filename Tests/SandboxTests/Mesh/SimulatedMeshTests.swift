@@ -209,6 +209,6 @@ struct SimulatedMeshTests {
   @Test("a mesh beside a cluster watches each type once, those of the routes' parents among them")
   func beside() {
     #expect(Set(MeshBeside.types).count == MeshBeside.types.count)
-    #expect(Set(MeshBeside.types).isSuperset(of: [RouteStatus.gateways, RouteStatus.classes]))
+    #expect(Set(MeshBeside.types).isSuperset(of: [.gatewayRoutes, .gateways, .gatewayClasses]))
   }
 }

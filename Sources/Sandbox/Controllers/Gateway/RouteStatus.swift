@@ -4,12 +4,6 @@ import KubernetesAPI
 /// What the implementations of an HTTPRoute's parents say of it: Istio's of Gateways whose class is there and of Services,
 /// and in namespaces of Linkerd that one's of Services, which leaves the generation out.
 struct RouteStatus {
-  private static let group = "gateway.networking.k8s.io"
-  static let routes = ResourceType(group: group, kind: "HTTPRoute", plural: "httproutes")
-  static let gateways = ResourceType(group: group, kind: "Gateway", plural: "gateways")
-  static let classes = ResourceType(
-    group: group, kind: "GatewayClass", plural: "gatewayclasses", namespaced: false)
-
   var find: (ResourceType, ObjectKey) -> JSON?
   var now: Date
 
@@ -41,9 +35,9 @@ struct RouteStatus {
         accepted = ("False", "NoMatchingParent", "Service \(key) is not there")
       }
     } else {
-      guard let gateway = find(Self.gateways, key),
+      guard let gateway = find(.gateways, key),
         let type = find(
-          Self.classes, ObjectKey(name: gateway[path: ["spec", "gatewayClassName"]]?.string ?? "")),
+          .gatewayClasses, ObjectKey(name: gateway[path: ["spec", "gatewayClassName"]]?.string ?? "")),
         let name = type[path: ["spec", "controllerName"]]?.string
       else { return nil }
       controller = name

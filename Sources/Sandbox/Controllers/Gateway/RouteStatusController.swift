@@ -6,8 +6,8 @@ struct RouteStatusController: BuiltInController {
 
   func due(after change: ObjectChange, in cluster: any ClusterAccess) -> [TypedKey] {
     switch change.type {
-    case RouteStatus.routes: change.new == nil ? [] : [change.reference]
-    case RouteStatus.gateways, RouteStatus.classes: routes(in: nil, cluster)
+    case .gatewayRoutes: change.new == nil ? [] : [change.reference]
+    case .gateways, .gatewayClasses: routes(in: nil, cluster)
     // Endpoints and addresses do not matter here; a Service that comes or goes does.
     case .services: change.new == nil || change.old == nil ? routes(in: change.reference.key.namespace, cluster) : []
     default: []
@@ -15,17 +15,17 @@ struct RouteStatusController: BuiltInController {
   }
 
   private func routes(in namespace: String?, _ cluster: any ClusterAccess) -> [TypedKey] {
-    cluster.list(RouteStatus.routes, namespace: namespace).map {
-      TypedKey(type: RouteStatus.routes, key: $0.objectKey)
+    cluster.list(.gatewayRoutes, namespace: namespace).map {
+      TypedKey(type: .gatewayRoutes, key: $0.objectKey)
     }
   }
 
   func sync(_ object: TypedKey, in cluster: any ClusterAccess) throws(Status) -> Duration? {
-    guard let route = cluster.get(RouteStatus.routes, object.key), !route.isBeingDeleted,
+    guard let route = cluster.get(.gatewayRoutes, object.key), !route.isBeingDeleted,
       let updated = RouteStatus(find: cluster.get, now: cluster.now).update(of: route)
     else { return nil }
     do {
-      _ = try cluster.update(RouteStatus.routes, updated, subresource: "status")
+      _ = try cluster.update(.gatewayRoutes, updated, subresource: "status")
     } catch let error where error.reason == "Conflict" || error.reason == "NotFound" {
       return .milliseconds(10)
     }
