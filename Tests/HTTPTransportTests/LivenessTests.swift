@@ -70,11 +70,14 @@ import Testing
 
   @Test("a request on a kept connection to a vanished server fails, and the retry reaches the server on a fresh one")
   func keptConnection() async throws {
-    let isFirst = Watched(true)
+    // The connection of each request. Not what was accepted: libcurl opens a connection for a replay that it may not
+    // do, and on a busy machine the server sees that one late.
+    let used = Watched([UUID]())
     let server = try RawServer { connection in
-      let vanishes = isFirst.value
-      isFirst.change { $0 = false }
+      let vanishes = used.value.isEmpty
+      let id = UUID()
       while connection.readRequest() != nil {
+        used.change { $0.append(id) }
         connection.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         if vanishes {
           connection.vanish()
@@ -88,12 +91,12 @@ import Testing
         try await transport.send(HTTPRequest(.post, server.url, timeout: .seconds(10), lane: .write))
       }
       #expect(error.kind == "connectionLost")
-      #expect(server.counts.value.requests.count == 1)
-      let before = server.counts.value.accepted
+      #expect(used.value.count == 1)
       _ = try await transport.send(HTTPRequest(.post, server.url, lane: .write, freshConnection: true))
       _ = try await transport.send(HTTPRequest(.post, server.url, lane: .write))
-      #expect(server.counts.value.accepted == before + 1)
-      #expect(server.counts.value.requests.count == 3)
+      try #require(used.value.count == 3)
+      #expect(used.value[1] != used.value[0])
+      #expect(used.value[2] == used.value[1])
     }
   }
 
