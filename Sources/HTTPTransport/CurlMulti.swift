@@ -58,6 +58,12 @@ final class CurlMulti {
     curl_multi_socket_action(handle, socket, mask, &running)
   }
 
+  /// Lets libcurl look at all its sockets, as if there were something to read. What is not there costs one `recv`.
+  func prod() {
+    // An earlier call may have closed the socket.
+    for socket in interests.keys where interests[socket] != nil { ready(socket, Int16(POLLIN)) }
+  }
+
   /// Calls libcurl if its time has come.
   func tick(at now: ContinuousClock.Instant) {
     guard let timer, timer <= now else { return }

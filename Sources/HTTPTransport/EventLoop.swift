@@ -14,6 +14,8 @@ final class EventLoop {
   private var byHandle: [UnsafeMutableRawPointer: CurlTransfer] = [:]
   private let alarm = Alarm()
   private let clock = ContinuousClock()
+  /// How long others may stand still behind a paused stream of their connection.
+  private static let prodInterval = Duration.milliseconds(50)
 
   /// - Throws: ``TransportError/notConnected(_:)``.
   init(mailbox: Mailbox, configuration: TransportConfiguration) throws(TransportError) {
@@ -100,7 +102,13 @@ final class EventLoop {
         owners.append(multi)
       }
     }
-    let due = (lanes.map(\.multi.timer) + [alarm.earliest]).compactMap { $0 }.min()
+    // libcurl 7.88 leaves bytes for a paused HTTP/2 stream in the way of the others, and may forget to come back for
+    // them ("this could be busy loop", says its http2.c): without a prod the connection stands until the reader reads.
+    let halted = lanes.filter { lane, _ in
+      transfers.values.contains { $0.isPaused && $0.exchange.request.lane == lane }
+    }
+    let prod = halted.isEmpty ? nil : clock.now + Self.prodInterval
+    let due = (lanes.map(\.multi.timer) + [alarm.earliest, prod]).compactMap { $0 }.min()
     let patience = due.map { max(0, min(($0 - clock.now).milliseconds, 60_000)) } ?? -1
     _ = poll(&polls, nfds_t(polls.count), Int32(patience))
     endLateWrites()
@@ -109,6 +117,7 @@ final class EventLoop {
       // An earlier call may have closed the socket.
       if multi.interests[entry.fd] != nil { multi.ready(entry.fd, entry.revents) }
     }
+    for (_, multi) in halted { multi.prod() }
     let now = clock.now
     for (_, multi) in lanes { multi.tick(at: now) }
   }
