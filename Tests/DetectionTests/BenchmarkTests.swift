@@ -95,6 +95,22 @@ struct BenchmarkTests {
     #expect(scenario.canaryRates(0, isBad: false).errors == scenario.canaryRates(0, isBad: true).errors)
   }
 
+  @Test("a canary whose middle is slower keeps its 99th percentile, and is found beside good twins that wander")
+  func slowMiddle() throws {
+    var random = SeededRandom(seed: 3, 1)
+    let scenario = Family.slowMiddle.make(&random)
+    let bad = scenario.canaryRates(40, isBad: true)
+    #expect(bad.rate(of: .slower(4)) < 0.005 && bad.rate(of: .slower(0)) < 1)
+    #expect(scenario.ratio(40) > 1.4)
+    func aborted(isBad: Bool) -> Int {
+      (0..<30).compactMap {
+        Trial.run(.slowMiddle, isBad: isBad, seed: 5, index: $0, judges: [.sluice], settings: .fair)
+      }.count { $0.outcomes[.sluice]?.abortedAt != nil }
+    }
+    #expect(aborted(isBad: true) >= 25)
+    #expect(aborted(isBad: false) == 0)
+  }
+
   @Test("a command line that cannot be understood is refused with what was found")
   func options() throws {
     let options = try Options(["--runs", "20", "--seed", "4", "--json", "--judges", "sluice,oracle"])

@@ -4,7 +4,7 @@ import Foundation
 extension Family {
   static let all: [Family] = [
     errorStep, tailLatency, slowLeak, lateFault, season, lowTraffic, coldStart, clumps, commonFault, retryStorm, gaps,
-    resets, onePod, autoscale, aa,
+    resets, onePod, autoscale, aa, slowMiddle,
   ]
 
   /// An error budget that the service keeps in normal times.
@@ -41,7 +41,8 @@ extension Family {
     let base = scenario.stable
     let share = random.logUniform(0.005, 0.3)
     let bucket = Int.random(in: 1...4, using: &random)
-    scenario.property = .slow
+    // Beyond 500 ms, the limit.
+    scenario.property = .slower(1)
     scenario.fault = { base($0).slowing(share, to: bucket) }
     return scenario
   }
@@ -162,6 +163,24 @@ extension Family {
   static let aa = Family(name: "aa") { random in
     var scenario = plain(&random, base: 1e-4...0.05)
     scenario.looks = 8640
+    return scenario
+  }
+
+  /// Fast answers become slower and stay within the limit, so that the 99th percentile hardly moves, while both tracks'
+  /// latencies wander.
+  static let slowMiddle = Family(name: "slow-middle") { random in
+    var scenario = plain(&random)
+    let errors = scenario.stable(0).errors
+    let (period, phase) = (random.uniform(60, 360), random.uniform(0, 2 * .pi))
+    let (share, boundary) = (random.logUniform(0.12, 0.4), Int.random(in: 1...2, using: &random))
+    scenario.isWhole = true
+    scenario.property = .slower(boundary)
+    let base: @Sendable (Int) -> Rates = {
+      let swing = 1 + 0.2 * sin(2 * .pi * Double($0) / period + phase)
+      return Rates(errors: errors, slow: Rates.usualWhole * swing)
+    }
+    scenario.stable = base
+    scenario.fault = { base($0).slowing(share, to: boundary) }
     return scenario
   }
 }

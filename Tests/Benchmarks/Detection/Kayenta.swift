@@ -10,6 +10,7 @@ struct Kayenta: Judge {
   private var latency = (canary: [Double?](), stable: [Double?]())
   private var pending = (canary: TrackLook(), stable: TrackLook())
 
+  private let boundaries: [Double]
   private let looksPerStep: Int
   private let looksPerRun: Int
   private let lifetime: Int
@@ -17,6 +18,7 @@ struct Kayenta: Judge {
   private let allowedIncrease: Double
 
   init(_ scenario: Scenario, _ settings: RivalSettings) {
+    boundaries = scenario.boundaries
     // Three hours; after them the canary is promoted and judged no more.
     lifetime = 1080
     switch settings {
@@ -31,8 +33,8 @@ struct Kayenta: Judge {
     if (look + 1) % looksPerStep == 0 {
       errors.canary.append(Self.percent(pending.canary))
       errors.stable.append(Self.percent(pending.stable))
-      latency.canary.append(pending.canary.quantile(0.99))
-      latency.stable.append(pending.stable.quantile(0.99))
+      latency.canary.append(pending.canary.quantile(0.99, boundaries))
+      latency.stable.append(pending.stable.quantile(0.99, boundaries))
       pending = (TrackLook(), TrackLook())
     }
     guard (look + 1) % looksPerRun == 0 else { return false }

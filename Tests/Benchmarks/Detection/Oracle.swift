@@ -14,15 +14,8 @@ struct Oracle: Judge {
     guard let measured, measured.canary.requests > 0, measured.stable.requests > 0 else { return false }
     let ratio = scenario.ratio(look)
     let share = measured.canary.requests / (measured.canary.requests + measured.stable.requests)
-    let (worse, base) = (bad(measured.canary), bad(measured.stable))
+    let (worse, base) = (measured.canary.count(scenario.property), measured.stable.count(scenario.property))
     logRatio += worse * log(ratio) - (worse + base) * log1p(share * (ratio - 1))
     return logRatio >= -log(Self.risk)
-  }
-
-  private func bad(_ track: TrackLook) -> Double {
-    switch scenario.property {
-    case .errors: track.errors
-    case .slow: track.slow[TrackLook.limitIndex]
-    }
   }
 }

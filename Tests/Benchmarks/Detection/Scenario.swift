@@ -26,6 +26,8 @@ struct Scenario: Sendable {
   /// The first look with the fault, from which harm and time are counted.
   var faultBegins = 0
   var property = Property.errors
+  /// All of the latencies' law matters, and the judges see it.
+  var isWhole = false
   /// The mean number of errors that come together.
   var clump: @Sendable (Int) -> Double = { _ in 1 }
   var collection: Collection?
@@ -41,6 +43,8 @@ struct Scenario: Sendable {
     /// What stable's pod 0 adds in errors.
     var badPod = 0.0
   }
+
+  var boundaries: [Double] { isWhole ? TrackLook.allBoundaries : TrackLook.tailBoundaries }
 
   func canaryRates(_ look: Int, isBad: Bool) -> Rates {
     if isBad, look >= faultBegins, let fault { return fault(look) }

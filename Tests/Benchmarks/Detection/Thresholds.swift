@@ -19,23 +19,23 @@ struct RateWindow {
     return total.requests > 0 ? 100 * (1 - total.errors / total.requests) : nil
   }
 
-  var p99: Double? { total.quantile(0.99) }
+  func p99(_ boundaries: [Double]) -> Double? { total.quantile(0.99, boundaries) }
 }
 
 extension TrackLook {
   /// As PromQL's `histogram_quantile`: linear inside the bucket, the last boundary beyond it.
-  func quantile(_ quantile: Double) -> Double? {
+  func quantile(_ quantile: Double, _ boundaries: [Double]) -> Double? {
     guard requests > 0 else { return nil }
     let rank = quantile * requests
     var (lower, before) = (0.0, 0.0)
-    for (index, boundary) in Self.boundaries.enumerated() {
+    for (index, boundary) in boundaries.enumerated() {
       let cumulative = requests - slow[index]
       if cumulative >= rank {
         return cumulative > before ? lower + (boundary - lower) * (rank - before) / (cumulative - before) : boundary
       }
       (lower, before) = (boundary, cumulative)
     }
-    return Self.boundaries.last
+    return boundaries.last
   }
 }
 
@@ -47,11 +47,13 @@ struct ArgoRollouts: Judge {
   private let interval: Int
   private let failureLimit: Int
   private let minimumSuccess: Double
+  private let boundaries: [Double]
   private var success: RateWindow
   private var latency: RateWindow
   private var failures = (success: 0, latency: 0)
 
   init(_ scenario: Scenario, _ settings: RivalSettings) {
+    boundaries = scenario.boundaries
     switch settings {
     case .docs:
       // `irate(…[5m])` looks at the last two scrapes only.
@@ -71,7 +73,7 @@ struct ArgoRollouts: Judge {
     latency.add(measured.canary)
     guard (look + 1) % interval == 0 else { return false }
     if !(success.successPercent.map { $0 >= minimumSuccess } ?? false) { failures.success += 1 }
-    if !(latency.p99.map { $0 <= TrackLook.latencyLimit } ?? false) { failures.latency += 1 }
+    if !(latency.p99(boundaries).map { $0 <= TrackLook.latencyLimit } ?? false) { failures.latency += 1 }
     return failures.success > failureLimit || failures.latency > failureLimit
   }
 }
@@ -83,11 +85,13 @@ struct ArgoRollouts: Judge {
 struct Flagger: Judge {
   private let threshold = 5
   private let minimumSuccess: Double
+  private let boundaries: [Double]
   private var success = RateWindow(length: 6)
   private var latency: RateWindow
   private var failures = 0
 
   init(_ scenario: Scenario, _ settings: RivalSettings) {
+    boundaries = scenario.boundaries
     minimumSuccess = settings == .docs ? 99 : 100 * (1 - scenario.errorLimit)
     latency = RateWindow(length: settings == .docs ? 3 : 6)
   }
@@ -101,7 +105,7 @@ struct Flagger: Judge {
     let isGood =
       (success.successPercent.map { $0 >= minimumSuccess } ?? false)
       // Durations are cut to whole milliseconds.
-      && (latency.p99.map { $0.rounded(.down) <= TrackLook.latencyLimit } ?? false)
+      && (latency.p99(boundaries).map { $0.rounded(.down) <= TrackLook.latencyLimit } ?? false)
     if !isGood { failures += 1 }
     return false
   }

@@ -1,15 +1,24 @@
 /// What one track did between two looks.
 struct TrackLook {
-  /// The bucket boundaries that the judges see, in milliseconds; faster ones do not matter here.
-  static let boundaries = [250.0, 500, 1000, 2500, 5000]
-  /// The largest allowed 99th percentile, and the position of that boundary.
+  /// The bucket boundaries that the judges see, in milliseconds, where faster ones do not matter.
+  static let tailBoundaries = [250.0, 500, 1000, 2500, 5000]
+  /// Those that they see where all of the law does.
+  static let allBoundaries = [25.0, 50, 100] + tailBoundaries
+  /// The largest allowed 99th percentile.
   static let latencyLimit = 500.0
-  static let limitIndex = 1
 
   var requests = 0.0
   var errors = 0.0
   /// Requests slower than each boundary.
   var slow = SIMD8<Double>.zero
+
+  /// How many requests have a property.
+  func count(_ property: Property) -> Double {
+    switch property {
+    case .errors: errors
+    case .slower(let boundary): slow[boundary]
+    }
+  }
 
   static func + (left: TrackLook, right: TrackLook) -> TrackLook {
     TrackLook(
@@ -41,6 +50,8 @@ struct Rates {
 
   /// Of 1,000 requests three are slower than the limit.
   static let usualSlow = SIMD8(0.02, 0.002, 0.0007, 0.0002, 0.0001, 0, 0, 0)
+  /// The same tail, behind the boundaries of the whole.
+  static let usualWhole = SIMD8(0.3, 0.15, 0.05, 0.02, 0.002, 0.0007, 0.0002, 0.0001)
 
   init(errors: Double, slow: SIMD8<Double> = usualSlow) {
     self.errors = errors
@@ -59,12 +70,14 @@ struct Rates {
   func rate(of property: Property) -> Double {
     switch property {
     case .errors: errors
-    case .slow: (TrackLook.limitIndex..<TrackLook.boundaries.count).reduce(0) { $0 + slow[$1] }
+    case .slower(let boundary): (boundary..<slow.scalarCount).reduce(0) { $0 + slow[$1] }
     }
   }
 }
 
 /// What a fault makes worse.
 enum Property {
-  case errors, slow
+  case errors
+  /// Requests slower than the boundary at this position.
+  case slower(Int)
 }

@@ -52,8 +52,8 @@ struct Traffic {
 
   private mutating func draw(_ mean: Double, _ rates: Rates, _ look: Int) -> TrackLook {
     guard mean > 0 else { return TrackLook() }
-    let requests = random.poisson(mean)
-    var result = TrackLook(requests: requests)
+    var result = scenario.isWhole ? drawWhole(mean, rates) : TrackLook(requests: random.poisson(mean))
+    let requests = result.requests
     let size = scenario.clump(look)
     if size > 1 {
       for _ in 0..<Int(random.poisson(mean * rates.errors / size)) {
@@ -63,11 +63,23 @@ struct Traffic {
     } else {
       result.errors = random.binomial(requests, rates.errors)
     }
+    if scenario.isWhole { return result }
     var slower = 0.0
-    for index in TrackLook.boundaries.indices.reversed() {
+    for index in TrackLook.tailBoundaries.indices.reversed() {
       slower = min(requests, slower + random.binomial(requests, rates.slow[index]))
       result.slow[index] = slower
     }
+    return result
+  }
+
+  /// A Poisson number for each bucket: then that of all requests is one too, and given it the buckets' are multinomial.
+  private mutating func drawWhole(_ mean: Double, _ rates: Rates) -> TrackLook {
+    var result = TrackLook()
+    for index in scenario.boundaries.indices.reversed() {
+      result.requests += random.poisson(mean * rates.slow[index])
+      result.slow[index] = result.requests
+    }
+    result.requests += random.poisson(mean * (1 - rates.rate(of: .slower(0))))
     return result
   }
 }
@@ -139,7 +151,7 @@ private struct PodCounters {
 
   private static func kinds(of look: TrackLook) -> [(Int, Double)] {
     [(0, look.requests - look.errors), (1, look.errors)]
-      + TrackLook.boundaries.indices.map { ($0 + 2, look.slow[$0]) }
+      + TrackLook.tailBoundaries.indices.map { ($0 + 2, look.slow[$0]) }
   }
 }
 

@@ -24,7 +24,7 @@ enum Trial {
     }
     for look in 0..<scenario.looks {
       let seen = traffic.next(look)
-      let harmed = scenario.property == .errors ? seen.canary.errors : seen.canary.slow[TrackLook.limitIndex]
+      let harmed = seen.canary.count(scenario.property)
       var isWatched = false
       for index in judges.indices where judges[index].outcome.abortedAt == nil {
         if look >= scenario.faultBegins { judges[index].outcome.harmed += harmed }
