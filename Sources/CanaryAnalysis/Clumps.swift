@@ -84,8 +84,11 @@ public struct Clumps: Codable, Sendable, Hashable {
       let bad = before.bad + stable.bad
       let share = stable.requests / (before.requests + stable.requests)
       let deviation = stable.bad - bad * share
-      width.inTime = deviation * deviation / (share * (1 - share))
-      width.timeWeight = bad
+      // Of two looks one of which is nothing beside the other, the smaller one tells nothing.
+      if share > 1e-9, share < 1 - 1e-9 {
+        width.inTime = deviation * deviation / (share * (1 - share))
+        width.timeWeight = bad
+      }
     }
     let served = parts.filter { $0.requests > 0 }
     let all = served.reduce(Counts.zero, +)

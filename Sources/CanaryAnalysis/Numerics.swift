@@ -45,5 +45,13 @@ func times(_ count: Double, logOf probability: Double) -> Double {
   count == 0 ? 0 : count * log(probability)
 }
 
+extension Int {
+  /// The nearest whole number, cut where there is none: a counter of somebody else's may say anything. 0 of what is none.
+  public init(nearest value: Double) {
+    let bound = 0x1p62
+    self = value.isNaN ? 0 : Int(Swift.min(Swift.max(value.rounded(), -bound), bound))
+  }
+}
+
 /// exp(exponent), cut where JSON could not hold it.
 func finite(exponential exponent: Double) -> Double { min(exp(exponent), 1e300) }

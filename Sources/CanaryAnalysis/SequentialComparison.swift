@@ -52,6 +52,8 @@ public struct SequentialComparison: Codable, Sendable, Hashable {
     let share = canary.requests / (canary.requests + stable.requests)
     // The canary's share of bad requests under the null.
     let fair = share * toleratedRatio / (1 - share + share * toleratedRatio)
+    // A counter that jumps beyond all measure leaves the other track no share that a number can tell from none.
+    guard fair > 0, fair < 1 else { return }
     let octaves = log2(fair / (1 - fair)) * Self.sharesPerOctave
     byShare[Int(octaves.rounded()), default: Pair()].canary += canary.bad / dispersion
     byShare[Int(octaves.rounded()), default: Pair()].both += bad / dispersion

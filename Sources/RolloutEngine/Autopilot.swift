@@ -1,3 +1,4 @@
+import CanaryAnalysis
 import Foundation
 import RolloutAPI
 
@@ -149,7 +150,7 @@ struct AutopilotRule {
     let places = value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3
     let scale = [1.0, 10, 100, 1000][places]
     let rounded = (value * scale).rounded() / scale
-    return rounded == rounded.rounded() ? String(Int(rounded)) : String(rounded)
+    return rounded == rounded.rounded() ? String(Int(nearest: rounded)) : String(rounded)
   }
 }
 

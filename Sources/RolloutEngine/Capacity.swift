@@ -1,3 +1,4 @@
+import CanaryAnalysis
 import Foundation
 
 /// What sets a Deployment's replicas beside Git and people.
@@ -108,7 +109,7 @@ extension Turn {
 
   /// Pods for the requests that arrive now, each with as many as a pod had at the start.
   private func demandOfRequests(_ run: RunState) -> Int {
-    Int((Double(run.demandAtStart) * requestGrowth(run)).rounded(.up))
+    Int(nearest: (Double(run.demandAtStart) * requestGrowth(run)).rounded(.up))
   }
 
   private func requestGrowth(_ run: RunState) -> Double {

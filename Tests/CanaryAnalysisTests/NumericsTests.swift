@@ -41,4 +41,9 @@ struct NumericsTests {
   func nothing() {
     #expect(Counts.zero.interval(risk: 0.05) == RateInterval(lower: 0, upper: 1))
   }
+
+  @Test(
+    "a number that is no whole one becomes the nearest, also where there is none",
+    arguments: [(2.5, 3), (-0.4, 0), (.nan, 0), (.infinity, 1 << 62), (-1e300, -(1 << 62))])
+  func nearest(value: Double, whole: Int) { #expect(Int(nearest: value) == whole) }
 }

@@ -52,6 +52,18 @@ struct SequentialComparisonTests {
     #expect(comparison.logPeak < 0.5)
   }
 
+  // An unsigned counter that went below zero reads 2⁶⁴: beside it 500 requests are no share that a number can hold.
+  @Test("a counter that jumps beyond all measure leaves numbers that are finite", arguments: [1.8e19, 1e300])
+  func overflow(requests: Double) {
+    var comparison = SequentialComparison()
+    comparison.update(canary: counts(requests, 3), stable: counts(500, 1))
+    #expect(comparison.logEValue == 0)
+    var clumps = Clumps()
+    for look in 0..<40 { clumps.observe(counts(look == 20 ? requests : 500, 2)) }
+    #expect(clumps.dispersion?.isFinite == true)
+    #expect(clumps.remedy.divisor.isFinite)
+  }
+
   @Test("a look in which a track had no requests says nothing")
   func oneTrackOnly() {
     var comparison = SequentialComparison()

@@ -163,7 +163,7 @@ struct BurnJudge: Sendable {
   }
 
   private static func text(_ rate: Double) -> String {
-    rate >= 10 ? String(Int(rate.rounded())) : String((rate * 10).rounded() / 10)
+    rate >= 10 ? String(Int(nearest: rate)) : String((rate * 10).rounded() / 10)
   }
 
   private static func text(_ window: Duration?) -> String { window?.text ?? "" }

@@ -357,7 +357,9 @@ struct GuardJudge: Sendable {
       if total >= 3, let (pod, count) = byPod.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }), count >= 0.8 * total
       {
         let node = pods[pod]?.node.map { " on node \($0)" } ?? ""
-        notes.append("\(Int(count)) of \(Int(total)) are of pod \(pod)\(node): it may be the pod and not the revision")
+        notes.append(
+          "\(Int(nearest: count)) of \(Int(nearest: total)) are of pod \(pod)\(node): it may be the pod and not the revision"
+        )
       }
     }
     if recalled[kind] != nil { notes.append("found before the controller was started") }

@@ -37,7 +37,7 @@ struct GuardSentences {
   private func event(_ what: String) -> String {
     guard let events else { return "no \(what) have been counted" }
     func track(_ name: String, _ found: (events: Double, hours: Double)) -> String {
-      "\(name) \(Int(found.events)) in \(rounded(found.hours)) hours of pods"
+      "\(name) \(Int(nearest: found.events)) in \(rounded(found.hours)) hours of pods"
     }
     return "\(what): \(track("canary", events.canaryEvents)), \(track("stable", events.stableEvents))"
   }

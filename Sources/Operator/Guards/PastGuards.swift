@@ -1,3 +1,4 @@
+import CanaryAnalysis
 import Foundation
 import RolloutAPI
 import TrafficRouting
@@ -72,7 +73,7 @@ enum PastGuards {
     var pods: [PodFacts] = []
     for var pod in run.pods where pod.startedAt ?? .distantPast <= time {
       if counted.contains(pod.name) {
-        pod.restarts = Int(containers[pod.name]?[ContainerMetrics.restarts] ?? 0)
+        pod.restarts = Int(nearest: containers[pod.name]?[ContainerMetrics.restarts] ?? 0)
         pod.wasKilledForMemory = containers[pod.name]?[ContainerMetrics.terminated] ?? 0 > 0
       } else {
         pod.restarts = pod.restarts(by: time, until: end)
@@ -83,7 +84,7 @@ enum PastGuards {
     for (name, values) in containers.sorted(by: { $0.key < $1.key }) where !known.contains(name) {
       guard let restarts = values[ContainerMetrics.restarts], let track = run.scope.track(pod: name) else { continue }
       var pod = PodFacts(name: name, track: track)
-      pod.restarts = Int(restarts)
+      pod.restarts = Int(nearest: restarts)
       pod.wasKilledForMemory = values[ContainerMetrics.terminated] ?? 0 > 0
       pods.append(pod)
     }

@@ -352,7 +352,7 @@ struct QueryJudge: Sendable {
       notes.append("a sum of rates grows with traffic, so it is compared per request")
     }
     if judgedSince != nil, !hasRequests {
-      let seen = Int(requests[.canary] ?? 0)
+      let seen = Int(nearest: requests[.canary] ?? 0)
       notes.insert("the canary had \(seen) of the \(Int(minRequests)) requests that a verdict needs", at: 0)
     }
     var judgement = check.judgement(

@@ -1,3 +1,4 @@
+import CanaryAnalysis
 import Foundation
 
 /// Random numbers that a seed determines: SplitMix64 (Steele, Lea and Flood 2014).
@@ -23,7 +24,7 @@ struct SeededRandom: RandomNumberGenerator, Sendable {
   /// A Poisson variate: exact below a mean of 30, from there on the rounded normal one.
   mutating func poisson(_ mean: Double) -> Int {
     guard mean > 0 else { return 0 }
-    guard mean < 30 else { return max(0, Int((mean + mean.squareRoot() * normal()).rounded())) }
+    guard mean < 30 else { return max(0, Int(nearest: mean + mean.squareRoot() * normal())) }
     let floor = exp(-mean)
     var product = unit()
     var count = 0
@@ -42,7 +43,7 @@ struct SeededRandom: RandomNumberGenerator, Sendable {
     let mean = Double(count) * probability
     guard mean < 30 else {
       let drawn = mean + (mean * (1 - probability)).squareRoot() * normal()
-      return min(count, max(0, Int(drawn.rounded())))
+      return min(count, max(0, Int(nearest: drawn)))
     }
     // The trials between two successes are geometric.
     let scale = log1p(-probability)

@@ -1,3 +1,4 @@
+import CanaryAnalysis
 import Foundation
 import HTTPTransport
 import KubernetesAPI
@@ -316,7 +317,7 @@ struct Doctor: Sendable {
   static func metrics(_ counts: [String: [String: Double]]) -> Finding {
     let whole = counts.filter { !$0.value.values.contains(0) }.keys.sorted()
     if !whole.isEmpty {
-      let total = Int(whole.flatMap { Array((counts[$0] ?? [:]).values) }.reduce(0, +))
+      let total = Int(nearest: whole.flatMap { Array((counts[$0] ?? [:]).values) }.reduce(0, +))
       return Finding(
         subject: "prometheus", verdict: .fine,
         message: "answers, and has the metrics of \(whole.joined(separator: " and ")) (\(total) series)")

@@ -1,3 +1,4 @@
+import CanaryAnalysis
 import Foundation
 import KubernetesAPI
 import RolloutAPI
@@ -202,7 +203,7 @@ enum Explanation {
   private static func number(_ text: String) -> String { Double(text).map(significant) ?? text }
 
   private static func significant(_ value: Double) -> String {
-    if abs(value) >= 100 { return String(Int(value.rounded())) }
+    if abs(value) >= 100 { return String(Int(nearest: value)) }
     return value.formatted(
       .number.precision(.significantDigits(1...3)).grouping(.never).locale(Locale(identifier: "en_US")))
   }

@@ -7,7 +7,7 @@ import RolloutAPI
 enum Readable {
   /// Whole from 100 on, else up to two places.
   static func number(_ value: Double) -> String {
-    if abs(value) >= 100 || value == value.rounded() { return String(Int(value.rounded())) }
+    if abs(value) >= 100 || value == value.rounded() { return String(Int(nearest: value)) }
     let text = String(format: abs(value) >= 10 ? "%.1f" : "%.2f", value)
     return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
   }

@@ -1,3 +1,4 @@
+import CanaryAnalysis
 import Foundation
 import KubernetesAPI
 import RolloutAPI
@@ -6,7 +7,7 @@ import RolloutAPI
 enum Times {
   /// The two largest units: `45s`, `3m5s`, `2h10m`, `4d3h`.
   static func span(_ seconds: Double) -> String {
-    let seconds = max(0, Int(seconds))
+    let seconds = max(0, Int(nearest: seconds.rounded(.down)))
     let units = [(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")]
     guard let first = units.firstIndex(where: { seconds >= $0.0 }) else { return "0s" }
     let whole = "\(seconds / units[first].0)\(units[first].1)"
