@@ -7,7 +7,7 @@ struct Sluice: AsyncParsableCommand {
     commandName: "sluice",
     abstract: "Progressive delivery for the Deployments that you have.",
     discussion: """
-      A Rollout says how new revisions of a Deployment go live. These commands show what happens and let people decide;
+      A Rollout says how new revisions of a Deployment go live. These commands show what happens and let people decide; \
       each acts on the run of the newest revision, and none changes what Git holds.
       """,
     version: Version.text,

@@ -428,7 +428,7 @@ import TrafficRouting
     for index in recording.looks.indices { recording.looks[index].stable = nil }
     #expect(recording.problem?.contains("stable revision has no requests") == true)
     recording.boundaries = [50]
-    #expect(recording.problem?.contains("number of buckets") == true)
+    #expect(recording.problem?.contains("buckets: found") == true)
   }
 
   @Test("a history is read from a Prometheus with resets, scaling and a revision that begins in the middle")

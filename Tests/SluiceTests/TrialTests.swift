@@ -98,11 +98,20 @@ import Testing
       ("simulate f --clumps 0.5", "from 1 to"), ("simulate f --value a=1", "NAME=STABLE,CANARY"),
       ("simulate f --value a=1,2,-1", "NAME=STABLE,CANARY"), ("simulate f --latency 0s", "more than nothing"),
       ("simulate f --runs 0", "1 to 100000"), ("simulate f --replicas 0", "1 to 1000"),
+      ("simulate f --seed abc", "found 'abc', wanted a whole number from 0"),
+      ("simulate f --seed -1", "found '-1', wanted a whole number from 0"),
+      ("simulate f --rate -3", "found '-3', wanted a number above 0"),
+      ("simulate f --rate 1e300", "at most 1000000000"), ("simulate f --errors -1%", "found '-1%'"),
+      ("simulate f --rate --errors 1%", "'--rate <rate>': found '--errors'"),
+      ("simulate f --runs 1.5", "found '1.5', wanted a whole number"),
+      ("simulate f --canary-memory-growth -5", "0 to 10000"), ("simulate f --clumps nan", "found 'nan'"),
       ("simulate f --fault-after soon", "a duration"), ("simulate f --approve-after soon", "a duration"),
       ("simulate", "files"), ("backtest f", "--prometheus-url, --stable-set, --canary-set, --from missing"),
       ("backtest f --recording r --from 1h", "goes without --from"),
       ("backtest f --prometheus-url x --stable-set a --canary-set b --from 1h", "http://host:9090"),
-      ("backtest f --prometheus-url http://x --stable-set a --canary-set b --from soon", "how long ago"),
+      ("backtest f --prometheus-url http://x --stable-set a --canary-set b --from soon", "--from: found 'soon'"),
+      ("backtest f --prometheus-url http://x --stable-set a --canary-set b --from 3h --to 3x", "--to: found '3x'"),
+      ("backtest f --prometheus-url http://x --stable-set a --canary-set b --from 2999-01-01T00:00:00Z", "before now"),
       ("backtest f --prometheus-url http://x --stable-set a --canary-set b --from 1h --to 2h", "before --to"),
     ])
   func flags(line: String, wanted: String) {
@@ -146,8 +155,62 @@ import Testing
       looks: [.init(stable: track, canary: track)])
     try BacktestCommand.write(recording, to: path)
     #expect(try BacktestCommand.read(path) == recording)
-    try Data("{\"format\": 1}".utf8).write(to: URL(filePath: path))
+  }
+
+  @Test(
+    "a file that is no recording is refused with the field, what it holds and what would be right",
+    arguments: [
+      ("", "it is empty"), ("{\"format\": 1", "cut short: its JSON ends at byte 12"),
+      ("time,errors\n1,2\n", "not JSON"),
+      ("[]", "it is JSON, but no object"), ("{}", "the field format is missing"), ("<html>", "not JSON"),
+      (Self.recording("interval", "\"10s\""), "interval: wanted a number"),
+      (Self.recording("interval", "1e-300"), "interval: found 1e-300, wanted the seconds of a look, from 1 to 600"),
+      (Self.recording("interval", "1e300"), "interval: found 1e+300, wanted"),
+      (Self.recording("start", "\"yesterday\""), "start: found 'yesterday', wanted a time"),
+      (Self.recording("format", "2"), "format: found 2, wanted 1"),
+      (Self.recording("looks", "[]"), "looks: found none, wanted 1 to 50000"),
+      (Self.recording("looks", "[null]"), "looks[0]"),
+      (Self.recording("boundaries", "[100, 50]"), "boundaries: found [100.0, 50.0], wanted finite numbers"),
+      (Self.recording("requests", "-1"), "looks[0].canary.requests: found -1, wanted 0 to"),
+      (Self.recording("requests", "9000000000000000000"), "looks[0].canary.requests: found 9000000000000000000"),
+      (Self.recording("requests", "1.5"), "a count in it is no whole number"),
+      (Self.recording("failed", "11"), "looks[0].canary.failed: found 11, wanted 0 to 10"),
+      (Self.recording("buckets", "[5]"), "looks[0].canary.buckets: found 1, wanted 2"),
+      (Self.recording("buckets", "[9, 5]"), "looks[0].canary.buckets: found [9, 5], wanted counts that never fall"),
+      (Self.recording("buckets", "[5, 500]"), "looks[0].canary.buckets: found [5, 500]"),
+      (Self.recording("canaryCodes", "{\"404\": -5}"), "looks[0].canaryCodes.404: found -5, wanted 0 to"),
+      (Self.recording("pods", "{\"a-b-c\": {\"restarts\": 1e300}}"), "looks[0].pods.a-b-c.restarts: found 1e+300"),
+      (
+        Self.recording("canaryEvents", "{\"q\": {\"requests\": -1, \"events\": 1}}"),
+        "looks[0].canaryEvents.q: found 1.0 of -1.0, wanted numbers from 0 on"
+      ),
+      (Self.recording("requests", "0", failed: 0, buckets: "[0, 0]"), "the canary revision (web-2) has no requests"),
+    ])
+  func badRecordings(text: String, wanted: String) throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: "sluice-\(UUID().uuidString).json").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try Data(text.utf8).write(to: URL(filePath: path))
     let error = #expect(throws: CommandFailure.self) { try BacktestCommand.read(path) }
-    #expect(error?.description.contains("is missing") == true)
+    #expect(error?.description.contains(wanted) == true, "\(error?.description ?? "read")")
+  }
+
+  /// One of one look, with another value of one field.
+  private static func recording(_ field: String, _ value: String, failed: Int = 1, buckets: String = "[5, 9]") -> String
+  {
+    var fields = ["requests": "10", "failed": "\(failed)", "buckets": buckets]
+    var look = ["stable": #"{"requests": 10, "failed": 0, "buckets": [5, 9]}"#]
+    var file = [
+      "format": "1", "start": #""2026-11-24T08:00:00Z""#, "interval": "10", "boundaries": "[50, 100]",
+      "stableSet": #""web-1""#, "canarySet": #""web-2""#,
+    ]
+    func object(_ members: [String: String]) -> String {
+      "{" + members.map { #""\#($0.key)": \#($0.value)"# }.sorted().joined(separator: ", ") + "}"
+    }
+    if fields[field] != nil { fields[field] = value }
+    look["canary"] = object(fields)
+    if ["canaryCodes", "canaryEvents", "pods"].contains(field) { look[field] = value }
+    file["looks"] = "[\(object(look))]"
+    if file[field] != nil { file[field] = value }
+    return object(file)
   }
 }

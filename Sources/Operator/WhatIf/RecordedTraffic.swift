@@ -63,23 +63,80 @@ public struct Recording: Codable, Sendable, Hashable {
     self.looks = looks
   }
 
-  /// Why it cannot be used.
+  /// Looks that one may have.
+  public static let maxLooks = 50_000
+  /// Seconds that a look may last, as the intervals of plans.
+  static let intervals = 1.0...600
+  /// More of anything in one look is nothing that was counted.
+  private static let most = 1_000_000_000_000
+
+  /// Why it cannot be used: the field, what was found and what would be right.
   public var problem: String? {
-    if format != Self.format { return "it has format \(format); this version reads format \(Self.format)" }
-    guard interval > 0, interval.isFinite else { return "its interval is \(interval) s; it must be above 0" }
-    guard zip(boundaries, boundaries.dropFirst()).allSatisfy(<), boundaries.allSatisfy(\.isFinite) else {
-      return "its boundaries are not finite and ascending"
+    if format != Self.format { return "format: found \(format), wanted \(Self.format), which this version reads" }
+    guard Self.intervals.contains(interval) else {
+      return "interval: found \(interval), wanted the seconds of a look, from 1 to 600"
     }
-    let tracks = looks.flatMap { [$0.stable, $0.canary].compactMap { $0 } } + (past ?? []).map(\.stable)
-    guard tracks.allSatisfy({ $0.buckets.count == boundaries.count }) else {
-      return "a look has another number of buckets than there are boundaries (\(boundaries.count))"
+    let isAscending = zip(boundaries, boundaries.dropFirst()).allSatisfy(<)
+    guard isAscending, boundaries.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
+      return "boundaries: found \(boundaries.prefix(5)), wanted finite numbers from 0 on, ascending"
     }
-    guard tracks.allSatisfy({ $0.requests >= 0 && (0...$0.requests).contains($0.failed) }) else {
-      return "a look has more failed requests than requests, or fewer than none"
+    guard (1...Self.maxLooks).contains(looks.count) else {
+      return "looks: found \(looks.isEmpty ? "none" : "\(looks.count)"), wanted 1 to \(Self.maxLooks)"
     }
-    for (name, track) in [("stable", \Look.stable), ("canary", \Look.canary)]
-    where !looks.contains(where: { $0[keyPath: track]?.requests ?? 0 > 0 }) {
-      return "the \(name) revision has no requests in it: choose another time, or another ReplicaSet"
+    for (index, look) in looks.enumerated() {
+      if let problem = problem(of: look) { return "looks[\(index)].\(problem)" }
+    }
+    for (index, past) in (past ?? []).enumerated() {
+      guard past.window.isFinite, past.window > 0 else {
+        return "past[\(index)].window: found \(past.window), wanted seconds above 0"
+      }
+      if let problem = problem(of: past.stable) { return "past[\(index)].stable.\(problem)" }
+    }
+    return withoutRequests.map { "\($0) has no requests in it: choose another time, or another ReplicaSet" }
+  }
+
+  /// The first track that never had a request.
+  private var withoutRequests: String? {
+    let sides = [
+      ("the stable revision", stableSet, \Look.stable), ("the canary revision", canarySet, \Look.canary),
+    ]
+    return sides.first { side in !looks.contains { $0[keyPath: side.2]?.requests ?? 0 > 0 } }
+      .map { name, set, _ in set.map { "\(name) (\($0))" } ?? name }
+  }
+
+  private func problem(of look: Look) -> String? {
+    for (name, track, codes) in [
+      ("stable", look.stable, look.stableCodes), ("canary", look.canary, look.canaryCodes),
+    ] {
+      if let problem = track.flatMap({ problem(of: $0) }) { return "\(name).\(problem)" }
+      if let (code, count) = codes?.first(where: { !(0...Self.most).contains($0.value) }) {
+        return "\(name)Codes.\(code): found \(count), wanted 0 to \(Self.most)"
+      }
+    }
+    for (name, events) in [("stable", look.stableEvents), ("canary", look.canaryEvents)] {
+      let isWrong = { (count: EventCount) in !count.requests.isFinite || count.requests < 0 || !(count.events >= 0) }
+      if let (slo, count) = events?.first(where: { isWrong($0.value) }) {
+        return "\(name)Events.\(slo): found \(count.events) of \(count.requests), wanted numbers from 0 on"
+      }
+    }
+    let values = (look.pods ?? [:]).flatMap { pod, values in values.map { ("pods.\(pod).\($0.key)", $0.value) } }
+    return values.first { !($0.1 >= 0) || $0.1 > Double(Self.most) * 1e6 }
+      .map { "\($0.0): found \($0.1), wanted 0 to 1e18" }
+  }
+
+  private func problem(of track: TrackLook) -> String? {
+    guard (0...Self.most).contains(track.requests) else {
+      return "requests: found \(track.requests), wanted 0 to \(Self.most)"
+    }
+    guard (0...track.requests).contains(track.failed) else {
+      return "failed: found \(track.failed), wanted 0 to \(track.requests), which is all requests"
+    }
+    guard track.buckets.count == boundaries.count else {
+      return "buckets: found \(track.buckets.count), wanted \(boundaries.count), one for each of boundaries"
+    }
+    let isRising = zip(track.buckets, track.buckets.dropFirst()).allSatisfy(<=)
+    guard isRising, (track.buckets.first ?? 0) >= 0, (track.buckets.last ?? 0) <= track.requests else {
+      return "buckets: found \(track.buckets.prefix(5)), wanted counts that never fall, from 0 to \(track.requests)"
     }
     return nil
   }
@@ -215,7 +272,7 @@ struct RecordedTraffic: TrafficSource {
       pods: recordedPods.compactMap { track, name, values in
         values[ContainerMetrics.restarts].map { restarts in
           PodFacts(
-            name: name, track: track, startedAt: look.start, restarts: Int(restarts),
+            name: name, track: track, startedAt: look.start, restarts: Int(nearest: restarts),
             wasKilledForMemory: values[ContainerMetrics.terminated] ?? 0 > 0)
         }
       }, answers: answers, isDividedOtherwise: true)

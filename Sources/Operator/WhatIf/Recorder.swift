@@ -23,9 +23,6 @@ public struct Recorder: Sendable {
     self.metrics = metrics
   }
 
-  /// Looks that a recording may have.
-  public static let maxLooks = 50_000
-
   /// - Parameters:
   ///   - stable: the ReplicaSet of the older revision.
   ///   - canary: that of the newer one; the same for a comparison of a revision with itself.
@@ -37,9 +34,11 @@ public struct Recorder: Sendable {
     let span = TrafficSpan(traffic: .stableOnly, from: start, until: end)
     let step = plan.analysis.interval
     let count = end.timeIntervalSince(start) / (step / .seconds(1))
-    guard count >= 2, count <= Double(Self.maxLooks) else {
+    guard count >= 2, count <= Double(Recording.maxLooks) else {
+      let (least, most) = (step * 2, step * Recording.maxLooks)
       throw RecordingProblem(
-        description: "\(Int(count)) looks of \(step.text) lie between the two times; 2 to \(Self.maxLooks) can be read")
+        description: "--from and --to: found \(Duration.seconds(end.timeIntervalSince(start).rounded()).text), wanted "
+          + "\(least.text) to \(most.text), which is 2 to \(Recording.maxLooks) looks of \(step.text)")
     }
     var looks: [Date: Recording.Look] = [:]
     var histograms: [Date: [Track: [Double: Double]]] = [:]
@@ -70,7 +69,7 @@ public struct Recorder: Sendable {
             }
           } else {
             let failed = grown.values.filter(\.key.isError).values.reduce(0, +)
-            let look = TrackLook(requests: Int(grown.total.rounded()), failed: Int(failed.rounded()), buckets: [])
+            let look = TrackLook(requests: Int(nearest: grown.total), failed: Int(nearest: failed), buckets: [])
             store(look, track, in: &looks[time, default: Recording.Look()])
           }
         }
@@ -126,8 +125,8 @@ public struct Recorder: Sendable {
           if let boundary = key.boundary {
             past[seconds, default: Past()].histogram[boundary, default: 0] += count
           } else if kind == .requests {
-            past[seconds, default: Past()].counts.requests += Int(count.rounded())
-            if key.isError { past[seconds, default: Past()].counts.failed += Int(count.rounded()) }
+            past[seconds, default: Past()].counts.requests += Int(nearest: count)
+            if key.isError { past[seconds, default: Past()].counts.failed += Int(nearest: count) }
           }
         }
       }
@@ -156,7 +155,7 @@ public struct Recorder: Sendable {
       var codes: [String: Int] = [:]
       for (key, count) in grown.values where key.isRequest && !key.isError {
         guard let code = key.labels[.code], !code.hasPrefix("2") else { continue }
-        codes[code, default: 0] += Int(count.rounded())
+        codes[code, default: 0] += Int(nearest: count)
       }
       guard !codes.isEmpty else { return }
       looks[time, default: Recording.Look()][keyPath: kept] = codes
@@ -265,7 +264,7 @@ public struct Recorder: Sendable {
       // A boundary that did not grow has as many as the one below it.
       look?.buckets = boundaries.map { boundary in
         largest = max(largest, histogram?[boundary] ?? 0)
-        return min(requests, Int(largest.rounded()))
+        return min(requests, Int(nearest: largest))
       }
     }
     // The first moment is what the others are counted from.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import HTTPTransport
+import KubernetesAPI
 import Operator
 import Prometheus
 import RolloutAPI
@@ -10,13 +11,14 @@ struct BacktestCommand: AsyncParsableCommand {
     commandName: "backtest",
     abstract: "Try a plan on recorded requests: what it would have done to a release of the past.",
     discussion: """
-      Reads what two ReplicaSets did from a Prometheus, or from a file that --export wrote. At each moment both tracks get
-      their share of the recorded requests, with the recorded errors and latencies of their own revision. Where a revision
+      Reads what two ReplicaSets did from a Prometheus, or from a file that --export wrote. At each moment both tracks get \
+      their share of the recorded requests, with the recorded errors and latencies of their own revision. Where a revision \
       had no requests, its nearest moment with some stands in.
         sluice backtest rollout.yaml --prometheus-url http://localhost:9090 \\
-          --stable-set checkout-6d4b8 --canary-set checkout-79c5f --from 3h --to 1h --export release.json
+          --stable-set checkout-6d4b8 --canary-set checkout-79c5f \\
+          --from 3h --to 1h --export release.json
         sluice backtest rollout.yaml --recording release.json
-      Name the same ReplicaSet twice to see whether the plan would have let a release pass that changed nothing. Guards see
+      Name the same ReplicaSet twice to see whether the plan would have let a release pass that changed nothing. Guards see \
       the release as it was: what its pods used, and how its answers were made up.
       """)
 
@@ -85,8 +87,10 @@ struct BacktestCommand: AsyncParsableCommand {
       throw ValidationError("\(missing.joined(separator: ", ")) missing: they say what to read; or --recording FILE")
     }
     let now = Date()
-    if let from, try FlagValue.time(from, now: now) >= to.map({ try FlagValue.time($0, now: now) }) ?? now {
-      throw ValidationError("--from: found '\(from)', wanted a time before --to")
+    guard let from else { return }
+    let (start, end) = (try FlagValue.time(from, "--from", now: now), try end(now: now))
+    if start >= end {
+      throw ValidationError("--from: found '\(from)', wanted a time before \(to.map { "--to \($0)" } ?? "now")")
     }
   }
 
@@ -107,6 +111,8 @@ struct BacktestCommand: AsyncParsableCommand {
     }
   }
 
+  private func end(now: Date) throws -> Date { try to.map { try FlagValue.time($0, "--to", now: now) } ?? now }
+
   private func count(_ recording: Recording, _ track: KeyPath<Recording.Look, TrackLook?>) -> Int {
     recording.looks.reduce(0) { $0 + ($1[keyPath: track]?.requests ?? 0) }
   }
@@ -123,8 +129,8 @@ struct BacktestCommand: AsyncParsableCommand {
         try await Recorder(
           prometheus: PrometheusClient(baseURL: prometheusURL, transport: transport), plan: plan, mesh: metrics
         ).record(
-          plan, stable: stableSet, canary: canarySet, from: try FlagValue.time(from, now: now),
-          to: try to.map { try FlagValue.time($0, now: now) } ?? now, namespaceLabel: queryNamespaceLabel)
+          plan, stable: stableSet, canary: canarySet, from: try FlagValue.time(from, "--from", now: now),
+          to: try end(now: now), namespaceLabel: queryNamespaceLabel)
       }
     } catch {
       throw CommandFailure("cannot read the history from \(prometheusURL): \(error)")
@@ -134,27 +140,70 @@ struct BacktestCommand: AsyncParsableCommand {
   }
 
   static func read(_ path: String) throws -> Recording {
+    let data: Data
+    do {
+      data = try Data(contentsOf: URL(filePath: path))
+    } catch {
+      throw CommandFailure("cannot read \(path): \(error.localizedDescription)")
+    }
     let recording: Recording
     do {
       let decoder = JSONDecoder()
-      decoder.dateDecodingStrategy = .iso8601
-      recording = try decoder.decode(Recording.self, from: try Data(contentsOf: URL(filePath: path)))
-    } catch let error as DecodingError {
-      throw CommandFailure("\(path) is no recording that 'sluice backtest --export' wrote: \(Self.words(error))")
+      decoder.dateDecodingStrategy = .custom { decoder in
+        let text = try decoder.singleValueContainer().decode(String.self)
+        if let time = Timestamp(text) { return time.date }
+        throw DecodingError.dataCorrupted(
+          .init(
+            codingPath: decoder.codingPath,
+            debugDescription: "found '\(text)', wanted a time as 2026-11-24T08:00:00Z"))
+      }
+      recording = try decoder.decode(Recording.self, from: data)
     } catch {
-      throw CommandFailure("cannot read \(path): \(error.localizedDescription)")
+      throw CommandFailure("\(path) is no recording that 'sluice backtest --export' wrote: \(problem(error, data))")
     }
     if let problem = recording.problem { throw CommandFailure("\(path): \(problem)") }
     return recording
   }
 
+  private static func problem(_ error: any Error, _ data: Data) -> String {
+    if data.isEmpty { return "it is empty" }
+    do throws(JSONError) {
+      _ = try JSON(parsing: data)
+    } catch {
+      return error.offset >= data.count ? "it is cut short: its JSON ends at byte \(data.count)" : error.description
+    }
+    return (error as? DecodingError).map(words) ?? "\(error)"
+  }
+
   private static func words(_ error: DecodingError) -> String {
+    /// `looks[3].canary.failed`
+    func field(_ path: [any CodingKey], _ last: (any CodingKey)? = nil) -> String {
+      (path + [last].compactMap { $0 }).reduce("") { text, key in
+        key.intValue.map { "\(text)[\($0)]" } ?? (text.isEmpty ? key.stringValue : "\(text).\(key.stringValue)")
+      }
+    }
     switch error {
-    case .keyNotFound(let key, _): "the field \(key.stringValue) is missing"
-    case .typeMismatch(_, let context), .valueNotFound(_, let context):
-      "the field \(context.codingPath.map(\.stringValue).joined(separator: ".")) has the wrong type"
-    case .dataCorrupted(let context): context.debugDescription
-    @unknown default: "\(error)"
+    case .keyNotFound(let key, let context): return "the field \(field(context.codingPath, key)) is missing"
+    case .typeMismatch(let type, let context):
+      let path = field(context.codingPath)
+      return path.isEmpty ? "it is JSON, but no object" : "\(path): wanted \(name(of: type))"
+    case .valueNotFound(let type, let context):
+      return "\(field(context.codingPath)): found null, wanted \(name(of: type))"
+    case .dataCorrupted(let context):
+      let path = field(context.codingPath)
+      // Foundation names no field of a number that does not fit.
+      return path.isEmpty ? "a count in it is no whole number" : "\(path): \(context.debugDescription)"
+    @unknown default: return "\(error)"
+    }
+  }
+
+  private static func name(of type: any Any.Type) -> String {
+    switch type {
+    case is Int.Type: "a whole number"
+    case is Double.Type: "a number"
+    case is String.Type: "a text"
+    case is [Any].Type: "a list"
+    default: "an object"
     }
   }
 

@@ -5,8 +5,8 @@ struct DoctorCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor", abstract: "Look whether a cluster has all that Sluice needs.",
     discussion: """
-      Says what is missing and what to do. It changes nothing: how Deployments are held is tried with a dry run. Exit
-      codes: 0 nothing keeps Sluice from its work; 1 the command itself failed; 2 something does; 3 something could not
+      Says what is missing and what to do. It changes nothing: how Deployments are held is tried with a dry run. Exit \
+      codes: 0 nothing keeps Sluice from its work; 1 the command itself failed; 2 something does; 3 something could not \
       be looked at.
       """)
 

@@ -9,9 +9,9 @@ struct ImportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import", abstract: "Print the Rollout that takes over a route which a team already has.",
     discussion: """
-      Reads only. The Rollout names the route in traffic.istio.adopt or traffic.gatewayAPI.adopt, so that the controller
-      takes it over in one write and gives it back, as it was, when the Rollout is deleted. What a Rollout cannot say is
-      named on standard error, with exit code 1: then leave the route to its owner and edit one rule in place (route), as
+      Reads only. The Rollout names the route in traffic.istio.adopt or traffic.gatewayAPI.adopt, so that the controller \
+      takes it over in one write and gives it back, as it was, when the Rollout is deleted. What a Rollout cannot say is \
+      named on standard error, with exit code 1: then leave the route to its owner and edit one rule in place (route), as \
       is printed instead.
       """)
 

@@ -4,7 +4,7 @@ struct LintCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "lint", abstract: "Check Rollouts and their companions in files, without a cluster.",
     discussion: """
-      Files may hold several documents; those of other groups are passed over. `-` reads standard input. Templates are
+      Files may hold several documents; those of other groups are passed over. `-` reads standard input. Templates are \
       looked up among all files given, and one that is in none of them is a problem. Exit code 1 where anything is wrong.
       """)
 

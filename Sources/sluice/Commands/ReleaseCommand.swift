@@ -7,7 +7,7 @@ struct ReleaseCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "release", abstract: "Take a Rollout down when the controller is gone: traffic first, then the hold.",
     discussion: """
-      Does what the controller does when a Rollout is deleted, and deletes the Rollout. While a controller runs, delete the
+      Does what the controller does when a Rollout is deleted, and deletes the Rollout. While a controller runs, delete the \
       Rollout instead. Every part can be repeated.
       """)
 

@@ -8,11 +8,11 @@ struct SimulateCommand: AsyncParsableCommand {
     commandName: "simulate",
     abstract: "Try a plan on invented requests: what would happen, when, and to how many users.",
     discussion: """
-      The decisions are those of the controller, made on a clock that needs no waiting. Without flags for the canary it
+      The decisions are those of the controller, made on a clock that needs no waiting. Without flags for the canary it \
       behaves as stable does, so that a run which aborts is a false alarm.
         sluice simulate rollout.yaml --rate 200 --errors 0.1% --canary-errors 2%
-        sluice simulate rollout.yaml --canary-latency 300ms --fault-after 10m --runs 100
-      What guards watch is invented too, as pods usually are: each a little different, busy while it starts, collecting
+        sluice simulate rollout.yaml --canary-latency 300ms --fault-after 10m
+      What guards watch is invented too, as pods usually are: each a little different, busy while it starts, collecting \
       garbage, with a neighbour now and then. With --runs one sees how often they hold a good run, and catch a bad one:
         sluice simulate rollout.yaml --runs 1000
         sluice simulate rollout.yaml --canary-memory-growth 5 --runs 100
@@ -20,69 +20,100 @@ struct SimulateCommand: AsyncParsableCommand {
 
   @OptionGroup var trial: TrialOptions
 
-  @Option(help: "Requests per second, of both revisions together.", transform: FlagValue.positive)
+  @Option(
+    parsing: .unconditional, help: "Requests per second, of both revisions together; 100 where absent.",
+    transform: FlagValue.positive)
   var rate = 100.0
 
-  @Option(help: "The share of stable's requests that fail.", transform: FlagValue.percent)
+  @Option(
+    parsing: .unconditional, help: "The share of stable's requests that fail; 0.1% where absent.",
+    transform: FlagValue.percent)
   var errors = Percent("0.1%") ?? .zero
 
   @Option(
-    help: "The share of the canary's requests that fail; that of stable where absent.", transform: FlagValue.percent)
+    parsing: .unconditional, help: "The share of the canary's requests that fail; that of stable where absent.",
+    transform: FlagValue.percent)
   var canaryErrors: Percent?
 
-  @Option(help: "The median time of stable's answers.", transform: FlagValue.span)
+  @Option(
+    parsing: .unconditional, help: "The median time of stable's answers; 50ms where absent.", transform: FlagValue.span)
   var latency = Duration.milliseconds(50)
 
-  @Option(help: "The median time of the canary's answers; that of stable where absent.", transform: FlagValue.span)
+  @Option(
+    parsing: .unconditional, help: "The median time of the canary's answers; that of stable where absent.",
+    transform: FlagValue.span)
   var canaryLatency: Duration?
 
   @Option(
-    help: "How far answers' times spread: the deviation of their logarithm. At 0.5, p99 is 3.2 times the median.",
+    parsing: .unconditional,
+    help:
+      "How far answers' times spread: the deviation of their logarithm. At 0.5, as where absent, p99 is 3.2 times the median.",
     transform: FlagValue.positive)
   var spread = 0.5
 
-  @Option(help: "How far the canary's answers' times spread; as stable's where absent.", transform: FlagValue.positive)
+  @Option(
+    parsing: .unconditional, help: "How far the canary's answers' times spread; as stable's where absent.",
+    transform: FlagValue.positive)
   var canarySpread: Double?
 
-  @Option(help: "How far the rate swings up and down in the course of a day.", transform: FlagValue.percent)
+  @Option(
+    parsing: .unconditional, help: "How far the rate swings up and down in the course of a day; not where absent.",
+    transform: FlagValue.percent)
   var swing = Percent.zero
 
-  @Option(help: "The mean size of clumps in which errors come; 1 for errors that are independent.")
+  @Option(
+    parsing: .unconditional,
+    help: "The mean size of clumps in which errors come; 1, for errors that are independent, where absent.",
+    transform: FlagValue.number(from: 1, to: 10_000))
   var clumps = 1.0
 
-  @Option(help: "How long the canary behaves as stable does before it fails.", transform: FlagValue.duration)
+  @Option(
+    parsing: .unconditional,
+    help: "How long the canary behaves as stable does before it fails; it fails from the start where absent.",
+    transform: FlagValue.duration)
   var faultAfter = Duration.zero
 
-  @Option(help: "How often a container of the canary ends and is started again: times an hour, in each pod.")
+  @Option(
+    parsing: .unconditional,
+    help: "How often a container of the canary ends and is started again: times an hour, in each pod.",
+    transform: FlagValue.number(from: 0, to: 10_000))
   var canaryRestarts = 0.0
 
-  @Option(help: "By how much the memory of a canary pod grows: MiB a minute. A pod has 256 MiB, and a limit of 512.")
+  @Option(
+    parsing: .unconditional,
+    help: "By how much the memory of a canary pod grows: MiB a minute. A pod has 256 MiB, and a limit of 512.",
+    transform: FlagValue.number(from: 0, to: 10_000))
   var canaryMemoryGrowth = 0.0
 
-  @Option(help: "How many times stable's CPU the canary takes.", transform: FlagValue.positive)
+  @Option(
+    parsing: .unconditional, help: "How many times stable's CPU the canary takes.", transform: FlagValue.positive)
   var canaryCPU = 1.0
 
   @Option(
-    name: .customLong("canary-gc"),
+    name: .customLong("canary-gc"), parsing: .unconditional,
     help: "The share of time that the canary spends in garbage collection; 1% is usual.",
     transform: FlagValue.percent)
   var canaryCollection: Percent?
 
   @Option(
+    parsing: .unconditional,
     help: "The share of its requests that the canary answers with 404, which no error rate counts; 1% is usual.",
     transform: FlagValue.percent)
   var canaryNotFound: Percent?
 
   @Option(
-    help: "The share of its requests that one pod of the canary fails, and no other.", transform: FlagValue.percent)
+    parsing: .unconditional, help: "The share of its requests that one pod of the canary fails, and no other.",
+    transform: FlagValue.percent)
   var canaryBadPod: Percent?
 
   @Option(
+    parsing: .unconditional,
     help: "The share of its requests that stay away from the canary; with --fault-after, or no share is ever verified.",
     transform: FlagValue.percent)
   var canaryAway = Percent.zero
 
   @Option(
+    parsing: .unconditional,
     help: "The share of the service's requests, of both revisions, that do not come although the days before had them.",
     transform: FlagValue.percent)
   var missing = Percent.zero
@@ -94,16 +125,7 @@ struct SimulateCommand: AsyncParsableCommand {
   )
   var values: [String] = []
 
-  func validate() throws {
-    guard clumps >= 1, clumps <= 10_000 else {
-      throw ValidationError("--clumps: found \(clumps), wanted a number from 1 to 10000")
-    }
-    for (flag, value) in [("--canary-restarts", canaryRestarts), ("--canary-memory-growth", canaryMemoryGrowth)]
-    where !(0...10_000).contains(value) {
-      throw ValidationError("\(flag): found \(value), wanted a number from 0 to 10000")
-    }
-    _ = try values.map(Self.value)
-  }
+  func validate() throws { _ = try values.map(Self.value) }
 
   /// `conversion=12,11.5,0.4`
   static func value(_ text: String) throws -> (String, TrafficModel.Value) {

@@ -34,8 +34,8 @@ struct StatusCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status", abstract: "Say how a Rollout stands; with --wait when it has come to an end.",
     discussion: """
-      Exit codes: 0 the revision in the Deployment has all traffic; 1 the command itself failed; 2 the revision was
-      rejected; 3 stalled, a person must act; 4 not at an end yet, or not within --timeout; 5 a run waits for a person
+      Exit codes: 0 the revision in the Deployment has all traffic; 1 the command itself failed; 2 the revision was \
+      rejected; 3 stalled, a person must act; 4 not at an end yet, or not within --timeout; 5 a run waits for a person \
       (with --wait only where --exit-on-pause is given).
       """)
 

@@ -33,7 +33,7 @@ struct UndoCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "undo", abstract: "Put an earlier revision into the Deployment, as `kubectl rollout undo` does.",
     discussion: """
-      During a run, and after an abort, that is the stable revision; else the one before it. A revision that was stable a
+      During a run, and after an abort, that is the stable revision; else the one before it. A revision that was stable a \
       short time ago goes straight to all traffic. Where Git holds the Deployment, undo it there too.
       """)
 

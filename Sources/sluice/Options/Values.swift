@@ -27,8 +27,38 @@ enum FlagValue {
   }
 
   static func positive(_ text: String) throws -> Double {
-    guard let value = Double(text), value.isFinite, value > 0 else {
-      throw ValidationError("found '\(text)', wanted a number above 0")
+    guard let value = Double(text), value > 0, value <= most else {
+      throw ValidationError("found '\(text)', wanted a number above 0, at most 1000000000")
+    }
+    return value
+  }
+
+  /// More is nothing that anybody measures.
+  private static let most = 1e9
+
+  /// A reader of numbers between two, both of which are allowed.
+  static func number(from least: Double, to most: Double) -> @Sendable (String) throws -> Double {
+    { text in
+      guard let value = Double(text), (least...most).contains(value) else {
+        throw ValidationError("found '\(text)', wanted a number from \(Int(least)) to \(Int(most))")
+      }
+      return value
+    }
+  }
+
+  static func whole(_ range: ClosedRange<Int>) -> @Sendable (String) throws -> Int {
+    { text in
+      guard let value = Int(text), range.contains(value) else {
+        throw ValidationError("found '\(text)', wanted a whole number from \(range.lowerBound) to \(range.upperBound)")
+      }
+      return value
+    }
+  }
+
+  /// What random numbers begin with.
+  static func seed(_ text: String) throws -> UInt64 {
+    guard let value = UInt64(text) else {
+      throw ValidationError("found '\(text)', wanted a whole number from 0 to \(UInt64.max)")
     }
     return value
   }
@@ -43,10 +73,10 @@ enum FlagValue {
   }
 
   /// `2026-11-24T08:00:00Z`, or a duration before now: `2h`.
-  static func time(_ text: String, now: Date) throws -> Date {
+  static func time(_ text: String, _ flag: String, now: Date) throws -> Date {
     if let time = Timestamp(text) { return time.date }
     if let ago = GoDuration(text) { return now.addingTimeInterval(-(ago.duration / .seconds(1))) }
-    throw ValidationError("found '\(text)', wanted a time as 2026-11-24T08:00:00Z, or how long ago as 2h")
+    throw ValidationError("\(flag): found '\(text)', wanted a time as 2026-11-24T08:00:00Z, or how long ago as 2h")
   }
 }
 
@@ -58,38 +88,43 @@ struct TrialOptions: ParsableArguments {
   @Option(help: "Which Rollout, where the files hold several.")
   var rollout: String?
 
-  @Option(help: "Pods of the stable revision at the start.")
+  @Option(
+    parsing: .unconditional, help: "Pods of the stable revision at the start; 10 where absent.",
+    transform: FlagValue.whole(1...1000))
   var replicas = 10
 
-  @Option(help: "How long a pod takes until it is available.", transform: FlagValue.duration)
+  @Option(
+    parsing: .unconditional, help: "How long a pod takes until it is available; 10s where absent.",
+    transform: FlagValue.duration)
   var podStart = Duration.seconds(10)
 
-  @Option(help: "The part of the requests that a step's route matches.", transform: FlagValue.percent)
+  @Option(
+    parsing: .unconditional, help: "The part of the requests that a step's route matches; 5% where absent.",
+    transform: FlagValue.percent)
   var routeShare = Percent(5) ?? .zero
 
   @Option(
-    help: "How long a person takes to promote what waits for one; 'never' stops there.",
+    parsing: .unconditional,
+    help: "How long a person takes to promote what waits for one, at once where absent; 'never' stops there.",
     transform: { text in text == "never" ? nil : try FlagValue.duration(text) })
   var approveAfter: Duration? = .seconds(0)
 
-  @Option(help: "When to stop although the run is not over.", transform: FlagValue.span)
+  @Option(
+    parsing: .unconditional, help: "When to stop although the run is not over; after 168h where absent.",
+    transform: FlagValue.span)
   var horizon = Duration.seconds(7 * 86_400)
 
-  @Option(help: "What the random numbers begin with; the same seed gives the same result.")
+  @Option(
+    parsing: .unconditional,
+    help: "What the random numbers begin with, 1 where absent; the same seed gives the same result.",
+    transform: FlagValue.seed)
   var seed: UInt64 = 1
 
-  @Option(help: "How many times to try it, with this seed and those after it.")
+  @Option(
+    parsing: .unconditional, help: "How many times to try it, with this seed and those after it; once where absent.",
+    transform: FlagValue.whole(1...100_000))
   var runs = 1
 
   @Option(name: .shortAndLong, help: "Print the result instead: json or yaml.")
   var output: OutputFormat?
-
-  func validate() throws {
-    guard (1...1000).contains(replicas) else {
-      throw ValidationError("--replicas: found \(replicas), wanted a number from 1 to 1000")
-    }
-    guard (1...100_000).contains(runs) else {
-      throw ValidationError("--runs: found \(runs), wanted a number from 1 to 100000")
-    }
-  }
 }
