@@ -147,6 +147,7 @@ extension EndToEnd {
       #expect(tried["outcome"]?.string == "Aborted", "\(report)")
       #expect(tried["reason"]?.string?.contains("errors") == true, "\(report)")
       #expect(tried["harmed"]?.double ?? 1e9 <= 400, "\(report)")
+      #expect(report.contains("nothing is recorded of this hour on the seven days before"), "\(report)")
       let recording = try JSON(parsing: Data(contentsOf: URL(filePath: kept)))
       let pods = (recording["looks"]?.array ?? []).flatMap { ($0["pods"]?.object ?? [:]).map(\.key) }
       #expect(pods.contains { $0.hasPrefix(stable) } && pods.contains { $0.hasPrefix(canary) }, "\(Set(pods))")

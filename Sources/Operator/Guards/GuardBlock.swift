@@ -16,6 +16,7 @@ struct GuardBlock: Sendable {
   private var last: [String: Reading] = [:]
   private var least: [String: Double] = [:]
   private var requests: [Track: Double] = [:]
+  private var serviceRequests = 0.0
   private var since: Date?
   private var until: Date?
 
@@ -49,10 +50,12 @@ struct GuardBlock: Sendable {
   }
 
   /// To be added before the containers of the same look.
-  mutating func add(requests increase: [AnswerKey: Double]) {
+  /// - Parameter ofService: those of the service, where they are not the sum of what both tracks answered.
+  mutating func add(requests increase: [AnswerKey: Double], ofService: Double?) {
     // What came before its first look is of no time that it knows.
     guard since != nil else { return }
     for (key, value) in increase { requests[key.track, default: 0] += value }
+    serviceRequests += ofService ?? increase.values.reduce(0, +)
   }
 
   /// The least memory of each pod of a track.
@@ -71,10 +74,10 @@ struct GuardBlock: Sendable {
     }
   }
 
-  /// Requests in a second, of both tracks.
+  /// Requests of the service in a second.
   var requestRate: Double? {
     guard let since, let until, until > since, !requests.isEmpty else { return nil }
-    return requests.values.reduce(0, +) / until.timeIntervalSince(since)
+    return serviceRequests / until.timeIntervalSince(since)
   }
 
   /// The requests of a pod of each track in a second; `nil` where a track has none.

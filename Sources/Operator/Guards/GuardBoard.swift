@@ -35,8 +35,6 @@ final class GuardBoard: Sendable {
 
   private let entries = Mutex<[ObjectKey: Entry]>([:])
 
-  /// How often the past at this hour is asked anew.
-  private static let usualInterval = Duration.seconds(1800)
   /// What differed is read from no more than this before the abort.
   private static let longestPast = 1800.0
 
@@ -121,7 +119,7 @@ final class GuardBoard: Sendable {
   func takeUsual(uptime: Duration) -> [(rollout: ObjectKey, run: JudgedRun)] {
     take { entry -> JudgedRun? in
       guard entry.usualDue <= uptime, !entry.isAborting, entry.run.plan.analysis.guards != .disabled else { return nil }
-      entry.usualDue = uptime + Self.usualInterval
+      entry.usualDue = uptime + UsualQuestion.interval
       return entry.run
     }
   }

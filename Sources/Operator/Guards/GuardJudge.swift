@@ -10,6 +10,8 @@ struct GuardLook: Sendable {
   var containers: [String: [String: Double]]?
   /// The callers' counters of requests, by answer.
   var answers: [AnswerKey: Double]?
+  /// Requests of the service since the look before, where they are not the sum of what both tracks answered.
+  var serviceRequests: Double?
   var queries: [String] = []
 }
 
@@ -93,7 +95,7 @@ struct GuardJudge: Sendable {
     }
     if let increase {
       recordAnswers(increase.values, traffic)
-      block.add(requests: increase.values.filter(\.key.isRequest))
+      block.add(requests: increase.values.filter(\.key.isRequest), ofService: look.serviceRequests)
     }
     if let containers = look.containers { block.add(containers, of: scope, at: now) }
     if block.isComplete { closeBlock(at: now, isCompared: traffic.weight < .all) }
@@ -245,7 +247,7 @@ struct GuardJudge: Sendable {
       record(.garbageCollection, canary: time.canary, stable: time.stable, usual: nil)
       break
     }
-    if let past = usual.requests, past.values.count >= 3, let rate = closed.requestRate {
+    if let past = usual.requests, past.values.count >= UsualLevels.fewestDays, let rate = closed.requestRate {
       active.insert(.requestVolume)
       // Less than half of the usual, and less than days differ: the missing part takes the place of a level.
       let allowed = max(past.median / 2, past.median - past.lower)

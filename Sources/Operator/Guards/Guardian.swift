@@ -96,48 +96,37 @@ struct Guardian: ServiceLifecycle.Service {
   // MARK: - The past at this hour
 
   func usual(_ run: JudgedRun) async -> UsualLevels {
-    func usual(_ name: String) -> String {
-      ContainerMetrics.usualQuery(name, workload: run.plan.workload, namespace: run.scope.namespace)
-    }
-    let window = Duration.seconds(600)
-    let scope = BurnJudge.whole(run.scope, run.plan)
-    async let cpu = days(usual(ContainerMetrics.cpu))
-    async let memory = days(usual(ContainerMetrics.memory))
-    async let requests = days(run.metrics?.requestQuery([scope], view: .caller, reading: .increase(window)))
-    async let before = before(run, cpu: usual(ContainerMetrics.cpu), window)
+    async let cpu = days(.cpu, run)
+    async let memory = days(.memory, run)
+    async let requests = days(.requests, run)
+    async let before = before(run)
     return await UsualLevels(
-      cpu: PastLevel(cpu), memory: PastLevel(memory), requests: PastLevel(requests.map { $0 / (window / .seconds(1)) }),
-      before: before)
+      cpu: PastLevel(cpu), memory: PastLevel(memory), requests: PastLevel(requests), before: before)
   }
 
   /// What a pod of stable did before the canary got any requests; `nil` where that moment is not known.
-  private func before(_ run: JudgedRun, cpu: String, _ window: Duration) async -> PodLoad? {
+  private func before(_ run: JudgedRun) async -> PodLoad? {
     let pods = run.pods.count { $0.track == .stable }
-    guard let moment = run.traffic.reachesCanary ? run.past.first?.began : time.now, pods > 0 else { return nil }
-    let scope = BurnJudge.whole(run.scope, run.plan)
-    let asked = run.metrics?.requestQuery([scope], view: .caller, reading: .increase(window))
-    guard let cpu = await vector(cpu, at: moment)?.first?.value, cpu.isFinite,
-      let counted = await vector(asked, at: moment), !counted.isEmpty
+    guard let moment = run.traffic.reachesCanary ? run.past.first?.began : time.now, pods > 0,
+      let cpu = await now(.cpu, run, at: moment), let requests = await now(.requests, run, at: moment)
     else { return nil }
-    let requests = counted.map(\.value).filter(\.isFinite).reduce(0, +) / (window / .seconds(1))
     return PodLoad(requests: requests / Double(pods), cpu: cpu)
   }
 
-  /// The sum of a query's series at this time of each of the last seven days.
-  private func days(_ query: String?) async -> [Double] {
-    guard let query else { return [] }
-    let day = 86_400.0
+  private func now(_ question: UsualQuestion, _ run: JudgedRun, at moment: Date) async -> Double? {
+    let series = await vector(question.text(run.plan, run.scope, run.metrics), at: moment)
+    return series.flatMap { question.value($0.map(\.value)) }
+  }
+
+  /// The answers at this time of each of the last days, of those that have one.
+  private func days(_ question: UsualQuestion, _ run: JudgedRun) async -> [Double] {
+    guard let query = question.text(run.plan, run.scope, run.metrics) else { return [] }
     let now = time.now
     do {
-      let result = try await prometheus.queryRange(
-        query, from: now.addingTimeInterval(-7 * day), to: now.addingTimeInterval(-day), step: .seconds(day),
-        timeout: Self.timeout)
-      guard case .matrix(let series) = result.value else { return [] }
-      var byDay: [Date: Double] = [:]
-      for sample in series.flatMap(\.samples) where sample.value.isFinite {
-        byDay[sample.time, default: 0] += sample.value
-      }
-      return byDay.sorted { $0.key < $1.key }.map(\.value)
+      let values = try await prometheus.values(
+        query, now - Double(UsualQuestion.days) * UsualQuestion.day...now - UsualQuestion.day,
+        step: .seconds(UsualQuestion.day), timeout: Self.timeout)
+      return values.sorted { $0.key < $1.key }.compactMap { question.value($0.value.map(\.value)) }
     } catch {
       tell(error)
       return []

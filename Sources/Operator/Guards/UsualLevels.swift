@@ -1,7 +1,10 @@
 import CanaryAnalysis
+import Foundation
+import RolloutAPI
+import TrafficRouting
 
 /// What the service did at this hour on the days before.
-struct UsualLevels: Sendable {
+struct UsualLevels: Sendable, Equatable {
   /// CPU seconds of a pod in a second.
   var cpu: PastLevel?
   /// Bytes of a pod.
@@ -10,14 +13,59 @@ struct UsualLevels: Sendable {
   var requests: PastLevel?
   /// What a pod did before the run, when stable had all requests.
   var before: PodLoad?
+
+  /// Requests are missed only where so many days know how many there should be.
+  static let fewestDays = 3
+}
+
+/// What is asked of the days before, each day at the same hour.
+enum UsualQuestion: CaseIterable, Sendable {
+  case cpu
+  case memory
+  case requests
+
+  static let days = 7
+  /// In seconds.
+  static let day = 86_400.0
+  /// How long before each of these moments requests are counted.
+  static let window = Duration.seconds(600)
+  /// How often a run that goes on asks anew.
+  static let interval = Duration.seconds(1800)
+
+  /// - Returns: `nil` where there can be no such series.
+  func text(_ plan: Plan, _ scope: MetricsScope, _ metrics: (any MeshMetrics)?) -> String? {
+    switch self {
+    case .cpu: usual(ContainerMetrics.cpu, plan, scope)
+    case .memory: usual(ContainerMetrics.memory, plan, scope)
+    case .requests:
+      metrics?.requestQuery([BurnJudge.whole(scope, plan)], view: .caller, reading: .increase(Self.window))
+    }
+  }
+
+  private func usual(_ name: String, _ plan: Plan, _ scope: MetricsScope) -> String {
+    ContainerMetrics.usualQuery(name, workload: plan.workload, namespace: scope.namespace)
+  }
+
+  /// What the series of one moment say together, of requests in a second; `nil` where they say nothing.
+  func value(_ series: [Double]) -> Double? {
+    let finite = series.filter(\.isFinite)
+    guard !finite.isEmpty else { return nil }
+    let sum = finite.reduce(0, +)
+    return self == .requests ? sum / (Self.window / .seconds(1)) : sum
+  }
 }
 
 /// What a pod does, and what it takes for that.
-struct PodLoad: Sendable {
+public struct PodLoad: Codable, Sendable, Hashable {
   /// Requests in a second.
-  var requests: Double
+  public var requests: Double
   /// CPU seconds in a second.
-  var cpu: Double
+  public var cpu: Double
+
+  public init(requests: Double, cpu: Double) {
+    self.requests = requests
+    self.cpu = cpu
+  }
 
   /// What such a pod would take for as many requests as another gets: on the line between this moment and an earlier one,
   /// since a process takes something without requests too. Where there was none that differs enough to draw a line, in

@@ -23,6 +23,8 @@ public struct Recording: Codable, Sendable, Hashable {
     /// Answers that are no success and no error, by their code.
     public var stableCodes: [String: Int]?
     public var canaryCodes: [String: Int]?
+    /// Of the service, as its callers count them, whichever pods answered.
+    public var serviceRequests: Int?
 
     public init(stable: TrackLook? = nil, canary: TrackLook? = nil) {
       self.stable = stable
@@ -43,6 +45,8 @@ public struct Recording: Codable, Sendable, Hashable {
 
   /// Absent in files of versions that did not record it.
   public var past: [Past]?
+  /// Absent in files of versions that did not record it.
+  public var otherDays: OtherDays?
   /// The ReplicaSets whose pods they are; absent in files of versions that did not record pods.
   public var stableSet: String?
   public var canarySet: String?
@@ -92,6 +96,7 @@ public struct Recording: Codable, Sendable, Hashable {
       }
       if let problem = problem(of: past.stable) { return "past[\(index)].stable.\(problem)" }
     }
+    if let problem = otherDays?.problem { return "otherDays.\(problem)" }
     return withoutRequests.map { "\($0) has no requests in it: choose another time, or another ReplicaSet" }
   }
 
@@ -112,6 +117,9 @@ public struct Recording: Codable, Sendable, Hashable {
       if let (code, count) = codes?.first(where: { !(0...Self.most).contains($0.value) }) {
         return "\(name)Codes.\(code): found \(count), wanted 0 to \(Self.most)"
       }
+    }
+    if let count = look.serviceRequests, !(0...Self.most).contains(count) {
+      return "serviceRequests: found \(count), wanted 0 to \(Self.most)"
     }
     for (name, events) in [("stable", look.stableEvents), ("canary", look.canaryEvents)] {
       let isWrong = { (count: EventCount) in !count.requests.isFinite || count.requests < 0 || !(count.events >= 0) }
@@ -154,6 +162,7 @@ public struct Recording: Codable, Sendable, Hashable {
     return gaps
       + (hasPast ? [] : ["nothing from before is recorded, so that an error budget begins to burn at the first look"])
       + (hasPods ? [] : ["nothing of containers is recorded, so that guards see answers alone"])
+      + [otherDays.map(\.caution) ?? OtherDays.unrecorded].compactMap { $0 }
   }
 }
 
@@ -275,7 +284,8 @@ struct RecordedTraffic: TrafficSource {
             name: name, track: track, startedAt: look.start, restarts: Int(nearest: restarts),
             wasKilledForMemory: values[ContainerMetrics.terminated] ?? 0 > 0)
         }
-      }, answers: answers, isDividedOtherwise: true)
+      }, answers: answers, serviceRequests: recorded.serviceRequests,
+      usual: recording.otherDays?.levels(at: look.from), isDividedOtherwise: true)
   }
 
   mutating func value(_ slo: SLO, _ track: Track, at time: Double, share: Double) -> Measured<Double> {

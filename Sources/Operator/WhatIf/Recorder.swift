@@ -9,8 +9,8 @@ import TrafficRouting
 /// there was.
 public struct Recorder: Sendable {
   private let prometheus: PrometheusClient
-  private let metrics: any MeshMetrics
-  private var view: MetricsView { metrics.views.last ?? .callee }
+  let metrics: any MeshMetrics
+  var view: MetricsView { metrics.views.last ?? .callee }
 
   /// - Parameter mesh: whose numbers are read; those that the plan names where absent, and else Istio's.
   public init(prometheus: PrometheusClient, plan: Plan, mesh: MetricsSource? = nil) throws {
@@ -79,21 +79,23 @@ public struct Recorder: Sendable {
     }
     try await addPods(plan, [stable, canary], span, step, to: &looks)
     let past = try await past(plan, stable, canary, before: start, step)
+    let otherDays = try await otherDays(plan, stable: stable, canary: canary, span, step, to: &looks)
     var recording = try assemble(looks, histograms, among: native.kept, past, span: span, step: step)
     recording.stableSet = stable
     recording.canarySet = canary
+    recording.otherDays = otherDays
     return recording
   }
 
   /// One revision, by its pods.
-  private static func scope(of set: String, _ plan: Plan) -> MetricsScope {
+  static func scope(of set: String, _ plan: Plan) -> MetricsScope {
     MetricsScope(namespace: plan.namespace, services: [], stableReplicaSet: set, canaryReplicaSet: "")
   }
 
   /// Both, by the routes and Services of a run.
-  private static func scope(ofCallers plan: Plan, stable: String, canary: String) -> MetricsScope {
+  static func scope(ofCallers plan: Plan, stable: String, canary: String) -> MetricsScope {
     MetricsScope(
-      namespace: plan.namespace, services: plan.services, routes: [plan.name], stableReplicaSet: stable,
+      namespace: plan.namespace, services: plan.services, routes: [plan.countedRoute], stableReplicaSet: stable,
       canaryReplicaSet: canary)
   }
 
@@ -179,7 +181,7 @@ public struct Recorder: Sendable {
   }
 
   /// Hands on the series of a query at each time of a span, one after the other.
-  private func each(
+  func each(
     _ query: String, _ span: TrafficSpan, _ step: Duration, _ body: (Date, [MetricSeries]) -> Void
   ) async throws {
     for times in PastLooks.times(span, step: step) {
@@ -188,7 +190,7 @@ public struct Recorder: Sendable {
     }
   }
 
-  private func matrix(_ query: String, _ times: [Date], _ step: Duration) async throws -> PastLooks.Values {
+  func matrix(_ query: String, _ times: [Date], _ step: Duration) async throws -> PastLooks.Values {
     guard let first = times.first, let last = times.last else { return [:] }
     let result = try await prometheus.queryRange(query, from: first, to: last, step: step, timeout: .seconds(30))
     guard case .matrix(let series) = result.value else { return [:] }

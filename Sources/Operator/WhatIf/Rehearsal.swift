@@ -253,8 +253,9 @@ public struct Rehearsal: Sendable {
     guards.watchesShare = !signals.isDividedOtherwise
     guards.usual = signals.usual ?? UsualLevels()
     guards.record(
-      GuardLook(containers: signals.containers, answers: answers), pods: signals.pods, traffic: target, at: now,
-      isCounted: isCounted)
+      GuardLook(
+        containers: signals.containers, answers: answers, serviceRequests: signals.serviceRequests.map(Double.init)),
+      pods: signals.pods, traffic: target, at: now, isCounted: isCounted)
   }
 
   private func buckets(_ question: QueryQuestion) -> [MetricSeries] {

@@ -71,6 +71,8 @@ struct TrialSignals: Sendable {
   var pods: [PodFacts]
   /// Of a look: answers by track and code.
   var answers: [Track: [String: Int]]
+  /// Of a look: requests of the service, where they are not the sum of the answers.
+  var serviceRequests: Int?
   /// What the days before were like; `nil` where nothing is known of them.
   var usual: UsualLevels?
   /// The requests are not divided as the plan says.

@@ -19,7 +19,8 @@ struct BacktestCommand: AsyncParsableCommand {
           --from 3h --to 1h --export release.json
         sluice backtest rollout.yaml --recording release.json
       Name the same ReplicaSet twice to see whether the plan would have let a release pass that changed nothing. Guards see \
-      the release as it was: what its pods used, and how its answers were made up.
+      the release as it was: what its pods used, how its answers were made up, and what the service did at the same hour \
+      of the seven days before, as far as the Prometheus reaches back.
       """)
 
   @OptionGroup var trial: TrialOptions
@@ -105,7 +106,7 @@ struct BacktestCommand: AsyncParsableCommand {
       "the metric of \($0.name) is not in the history that is read, so that it stays Unknown"
     }
     try await Trial(
-      plan: plan, options: trial, title: title, cautions: recording.cautions + unread + [Trial.withoutPast]
+      plan: plan, options: trial, title: title, cautions: recording.cautions + unread
     ).perform { seed, settings in
       Rehearsal(plan, recording: recording, seed: seed, settings: settings)
     }

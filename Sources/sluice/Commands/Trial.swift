@@ -11,9 +11,6 @@ struct Trial {
   /// What limits the trust in the result.
   var cautions: [String] = []
 
-  /// Of a recording nothing is known of what the service did at this hour on other days.
-  static let withoutPast = "what is usual at this hour is no part of this: it knows this one run alone"
-
   /// - Parameter make: a trial for a seed.
   func perform(_ make: @escaping @Sendable (UInt64, Rehearsal.Settings) -> Rehearsal) async throws {
     let settings = Rehearsal.Settings(

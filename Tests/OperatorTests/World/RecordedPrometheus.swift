@@ -1,10 +1,16 @@
 import Foundation
 import HTTPTransport
 
-/// A Prometheus that answers query_range alone, every ten seconds.
+/// A Prometheus that answers query_range alone.
 protocol HistoryOfMetrics: Transport {
   /// The series of a query at these times, in seconds since 1970, as JSON.
-  func series(_ query: String, _ times: StrideThrough<Double>) -> [String]
+  /// - Throws: what it says instead, as its error.
+  func series(_ query: String, _ times: StrideThrough<Double>) throws -> [String]
+}
+
+/// Why a query is not answered.
+struct RefusedQuery: Error {
+  var text: String
 }
 
 extension HistoryOfMetrics {
@@ -15,8 +21,15 @@ extension HistoryOfMetrics {
         return (halves[0], halves[1])
       }, uniquingKeysWith: { first, _ in first })
     let query = fields["query"] ?? ""
-    let times = stride(from: Double(fields["start"] ?? "") ?? 0, through: Double(fields["end"] ?? "") ?? 0, by: 10)
-    let found = series(query, times).joined(separator: ",")
+    let step = fields["step"].flatMap { Double($0.replacing("s", with: "")) } ?? 10
+    let times = stride(from: Double(fields["start"] ?? "") ?? 0, through: Double(fields["end"] ?? "") ?? 0, by: step)
+    let found: String
+    do {
+      found = try series(query, times).joined(separator: ",")
+    } catch let refused as RefusedQuery {
+      let body = "{\"status\":\"error\",\"errorType\":\"execution\",\"error\":\"\(refused.text)\"}"
+      return HTTPResponse(status: 422, headers: [], body: Data(body.utf8))
+    }
     let body = "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[\(found)]}}"
     return HTTPResponse(status: 200, headers: [], body: Data(body.utf8))
   }
