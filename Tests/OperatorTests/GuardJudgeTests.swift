@@ -1,6 +1,7 @@
 @testable import CanaryAnalysis
 import Foundation
 import KubernetesAPI
+import Prometheus
 import RolloutAPI
 import RolloutEngine
 import Testing
@@ -416,12 +417,20 @@ struct AttributionTests {
 
 @Suite("Burn rates of a run's service")
 struct BurnJudgeTests {
+  private static func isOfCallers(_ ask: BurnJudge.Ask) -> Bool {
+    if case .mesh(.caller, _) = ask.source { true } else { false }
+  }
+
+  private static func setting(_ plan: Plan, _ scope: MetricsScope) -> QuerySetting {
+    QuerySetting(plan: plan, scope: scope, hashes: [:], step: 0, namespaceLabel: "namespace")
+  }
+
   private static func burned(errors: Double, requests: Double = 10_000) throws -> BurnReport? {
     let plan = try plan()
     let scope = MetricsScope(
       namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc")
-    var judge = BurnJudge(plan: plan, scope: scope, metrics: IstioMetrics())
-    for ask in judge.takeDue(uptime: .zero) where ask.view == .caller {
+    var judge = BurnJudge(plan: plan, scope: scope, metrics: IstioMetrics(), queries: setting(plan, scope))
+    for ask in judge.takeDue(uptime: .zero) where isOfCallers(ask) {
       let services = [("web-stable", 0.8), ("web-canary", 0.1), ("web", 0.1)]
       let series = services.flatMap { service, share in
         [("200", 1 - errors), ("503", errors)].map { code, part in
@@ -452,7 +461,7 @@ struct BurnJudgeTests {
     let plan = try plan()
     let scope = MetricsScope(
       namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc")
-    var judge = BurnJudge(plan: plan, scope: scope, metrics: IstioMetrics())
+    var judge = BurnJudge(plan: plan, scope: scope, metrics: IstioMetrics(), queries: Self.setting(plan, scope))
     let first = judge.takeDue(uptime: .zero)
     #expect(first.count == 8)
     // Without an answer yet, soon again.
@@ -460,10 +469,96 @@ struct BurnJudgeTests {
     let labels = [
       "destination_service_namespace": "shop", "destination_service_name": "web-stable", "response_code": "200",
     ]
-    for ask in first where ask.view == .caller { judge.record([MetricSeries(labels: labels, value: 100)], of: ask) }
+    for ask in first where Self.isOfCallers(ask) { judge.record([MetricSeries(labels: labels, value: 100)], of: ask) }
     #expect(judge.takeDue(uptime: .seconds(20)).count == 8)
     #expect(Set(judge.takeDue(uptime: .seconds(36)).map(\.window)) == [.seconds(300)])
     #expect(judge.takeDue(uptime: .seconds(37)).isEmpty)
+  }
+
+  /// A plan on a histogram of the team's own alone, without a mesh.
+  private static func own(_ metric: String) throws -> BurnJudge {
+    let plan = try plan(slos: [
+      SLOSpec(name: "p99", latency: LatencySpec(quantile: "99", max: "500ms", metric: metric))
+    ])
+    let scope = MetricsScope(
+      namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc")
+    return BurnJudge(plan: plan, scope: scope, metrics: nil, queries: setting(plan, scope))
+  }
+
+  /// What grew in a window: answers of about 80 and of about 900 ms.
+  private static func grown(_ fast: Double, _ slow: Double, isNative: Bool) -> [MetricSeries] {
+    guard isNative else {
+      return [("0.1", fast), ("0.5", fast), ("1", fast + slow), ("+Inf", fast + slow)].map {
+        MetricSeries(labels: ["le": $0.0], value: $0.1)
+      }
+    }
+    let buckets = [
+      NativeHistogram.Bucket(rule: .openLeft, lower: 0.0625, upper: 0.125, count: fast),
+      NativeHistogram.Bucket(rule: .openLeft, lower: 0.5, upper: 1, count: slow),
+    ]
+    return MetricSeries.series([:], .nan, NativeHistogram(count: fast + slow, sum: 0, buckets: buckets))
+  }
+
+  @Test(
+    "a histogram of the team's own burns its budget too, without a mesh, classic or native", arguments: [false, true])
+  func ownHistogram(isNative: Bool) throws {
+    func report(stable: Double, canary: Double) throws -> BurnReport {
+      var judge = try Self.own(OwnLatencyTests.seconds)
+      let asks = judge.takeDue(uptime: .zero)
+      #expect(asks.count == 8, "two tracks in four windows")
+      for ask in asks {
+        let isCanary = ask.source == .own("p99", .canary)
+        let (all, slow): (Double, Double) = isCanary ? (1000, canary) : (9000, stable)
+        judge.record(Self.grown(all - slow, slow, isNative: isNative), of: ask)
+      }
+      return try #require(judge.reports.first)
+    }
+    // 1800 and 200 of 10 000 answers are slow, and one in a hundred may be: 20 times as many.
+    let burns = try report(stable: 1800, canary: 200)
+    #expect(burns.finding == .burns)
+    #expect(
+      burns.message == "the budget of p99 burns 20 times as fast as the SLO allows over 1h and 20 times over 5m "
+        + "(more than 14 in both holds; its own histogram, both tracks)")
+    let matchers = "{pod=~\"web-s1-[a-z0-9]{5}\",namespace=\"shop\"}[3600s]"
+    #expect(
+      burns.queries.first == "sum by (le) (increase(http_request_duration_seconds_bucket\(matchers))) or "
+        + "sum(increase(http_request_duration_seconds\(matchers)))")
+    #expect(burns.queries.count == 4, "each track in both windows")
+    // 450 and 50 are 5 %.
+    let kept = try report(stable: 450, canary: 50)
+    #expect(kept.finding == .kept && kept.message.contains("burns 5.0 times as fast"), "\(kept.message)")
+    #expect(try report(stable: 1800, canary: 0).finding == .stableAlone)
+  }
+
+  @Test("before a run the callers' Service has stable's answers: a histogram by Services is asked for both")
+  func ownHistogramByService() throws {
+    var judge = try Self.own("http_request_duration_seconds{service=\"$(service)\"}")
+    let asks = judge.takeDue(uptime: .zero).filter { $0.window == .seconds(300) }
+    let texts = asks.map { ask in judge.texts(ask).map { $0.firstMatch(of: /service="([^"]*)"/).map { String($0.1) } } }
+    #expect(texts == [["web-stable", "web"], ["web-canary"]])
+    judge.fail("timeout")
+    #expect(judge.reports.first?.message == "timeout")
+  }
+
+  @Test("processes with other boundaries are added where all have them, so that none counts as slow for its buckets")
+  func unlikeBuckets() throws {
+    let plan = try plan(slos: [SLOSpec(name: "p99", latency: LatencySpec(quantile: "99", max: "500ms"))])
+    let scope = MetricsScope(
+      namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc")
+    var judge = BurnJudge(plan: plan, scope: scope, metrics: IstioMetrics(), queries: Self.setting(plan, scope))
+    func series(_ pod: String, _ buckets: [(String, Double)]) -> [MetricSeries] {
+      buckets.map { boundary, count in
+        MetricSeries(
+          labels: ["destination_workload_namespace": "shop", "pod": pod, "le": boundary], value: count)
+      }
+    }
+    for ask in judge.takeDue(uptime: .zero) where ask.source == .mesh(.callee, .latency) {
+      judge.record(
+        series("web-s1-aaaaa", [("500", 990), ("1000", 1000), ("+Inf", 1000)])
+          + series("web-s1-bbbbb", [("1000", 1000), ("+Inf", 1000)]), of: ask)
+    }
+    let report = try #require(judge.reports.first)
+    #expect(report.finding == .kept && report.message.contains("burns 0.0 times"), "\(report.message)")
   }
 }
 

@@ -25,8 +25,10 @@ import Testing
     var schema: Int?
     var asked: [QueryQuestion: String] = [:]
 
-    init(_ slo: SLOSpec) throws {
-      plan = try OperatorTests.plan(slos: [slo])
+    init(_ slo: SLOSpec, bake: String? = nil) throws {
+      var spec = spec(slos: [slo])
+      spec.bake = bake.map { BakeSpec(for: $0) }
+      plan = try Plan(Rollout(metadata: rollout().metadata, spec: spec))
       let scope = MetricsScope(
         namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc")
       // Without a mesh: nothing counts but the histogram.
@@ -57,9 +59,18 @@ import Testing
       judge.record(LookAnswers(), at: now, traffic: traffic, writtenAt: verified, verifiedAt: verified)
     }
 
+    /// The canary's; all slow answers come from the first, and the others share equally.
+    var pods = ["web-abc-bbbbb"]
+
     private func buckets(_ track: Track) -> [MetricSeries] {
       guard let fast = fast[track], let slow = slow[track] else { return [] }
-      let labels = ["job": "web", "instance": "i", "pod": track == .stable ? "web-s1-aaaaa" : "web-abc-bbbbb"]
+      guard track == .canary else { return buckets("web-s1-aaaaa", fast, slow) }
+      let part = fast / Double(pods.count)
+      return pods.enumerated().flatMap { buckets($1, part, $0 == 0 ? slow : 0) }
+    }
+
+    private func buckets(_ pod: String, _ fast: Double, _ slow: Double) -> [MetricSeries] {
+      let labels = ["job": "web", "instance": "i", "pod": pod]
       guard let schema else {
         return [("0.1", fast), ("0.5", fast), ("1", fast + slow), ("+Inf", fast + slow)].map {
           MetricSeries(labels: labels.merging(["le": $0.0]) { $1 }, value: $0.1)
@@ -75,8 +86,8 @@ import Testing
         labels, .nan, NativeHistogram(count: fast + slow, sum: 0, buckets: buckets.filter { $0.count > 0 }))
     }
 
-    mutating func begin() {
-      traffic = TrafficTarget(weight: Weight(50) ?? .none)
+    mutating func begin(weight: Int = 50) {
+      traffic = TrafficTarget(weight: Weight(weight) ?? .none)
       verified = start + time
     }
 
@@ -159,11 +170,98 @@ import Testing
     #expect(shop.report?.judgement?.evidence.distribution != nil)
   }
 
+  @Test(
+    "once it has all traffic a canary is judged by what stable's histogram said before", arguments: [nil, 3] as [Int?])
+  func bake(schema: Int?) throws {
+    for bake in ["10m", nil] {
+      var shop = try Shop(Self.slo(), bake: bake)
+      shop.schema = schema
+      for _ in 0..<3 { shop.look([.stable: (1000, 1)]) }
+      shop.begin()
+      for _ in 0..<41 { shop.look([.stable: (1000, 1), .canary: (1000, 1)]) }
+      #expect(shop.report?.verdict == .pass)
+      shop.begin(weight: 100)
+      // 8 in a thousand keep the limit of 1 %, and are beyond stable's 1 and what is tolerated.
+      for _ in 0..<21 { shop.look([.canary: (1000, 8)]) }
+      #expect(Set(shop.asked.keys.map(\.track)) == [.canary])
+      let report = try #require(shop.report)
+      guard bake != nil else {
+        #expect(report.verdict != .fail, "\(report.message)")
+        continue
+      }
+      #expect(report.verdict == .fail && report.judgement?.finding == .worseThanStable, "\(report.message)")
+      // The first look with a canary is what the others are counted from.
+      #expect(report.message.contains("since then 168 of 21000 were bad"), "\(report.message)")
+      #expect(report.message.contains("by stable's rate before (40 of 40000)"), "\(report.message)")
+    }
+  }
+
+  @Test("one pod of the canary's that is slow alone is named, and the revision is not blamed")
+  func onePod() throws {
+    var shop = try Shop(Self.slo())
+    shop.pods = ["web-abc-bbbbb", "web-abc-ccccc"]
+    for _ in 0..<3 { shop.look([.stable: (10_000, 10)]) }
+    shop.begin()
+    for _ in 0..<20 { shop.look([.stable: (10_000, 10), .canary: (1000, 30)]) }
+    let report = try #require(shop.report)
+    #expect(report.judgement?.finding == .onePod, "\(report.message)")
+    #expect(
+      report.message.contains("100 % of the canary's bad requests come from pod web-abc-bbbbb"), "\(report.message)")
+  }
+
   @Test("histograms with custom boundaries are refused, with what to change")
   func customBoundaries() {
     let keys = [MetricsKey(track: .stable, process: "a", bucket: "+Inf", isNative: true)]
     #expect(NativeBuckets.hasCustomBoundaries(keys))
     #expect(!NativeBuckets.hasCustomBoundaries([MetricsKey(track: .stable, process: "a", bucket: "+Inf")]))
+  }
+
+  @Test("a judge that reads the past again, bake and all, has the evidence of the one that saw it")
+  func restart() async throws {
+    let shop = try Shop(Self.slo(), bake: "10m")
+    let plan = shop.plan
+    let start = shop.start
+    let run = JudgedRun(
+      name: "web-1", plan: plan, scope: shop.judge.scope, metrics: nil,
+      queries: QuerySetting(plan: plan, scope: shop.judge.scope, hashes: [:], step: 0, namespaceLabel: nil),
+      traffic: .allToCanary)
+    // 100 answers a second of each track, of which one in five hundred is slow, and from 800 s on one in a hundred of the
+    // canary's.
+    @Sendable func answer(_ text: String, at time: Date) -> [MetricSeries] {
+      let seconds = time.timeIntervalSince(start)
+      let isCanary = text.contains("web-abc")
+      let all = seconds * 100
+      let slow = (seconds / 5).rounded(.down) + (isCanary ? max(0, seconds - 800).rounded(.down) : 0)
+      let labels = ["job": "web", "instance": "i", "pod": isCanary ? "web-abc-bbbbb" : "web-s1-aaaaa"]
+      return [("0.5", all - slow), ("1", all), ("+Inf", all)].map {
+        MetricSeries(labels: labels.merging(["le": $0.0]) { $1 }, value: $0.1)
+      }
+    }
+    let spans = [
+      TrafficSpan(traffic: TrafficTarget(weight: Weight(50) ?? .none), from: start + 100, until: start + 700),
+      TrafficSpan(traffic: .allToCanary, from: start + 750, until: start + 1000),
+    ]
+    var live = RunJudge(plan: plan, scope: run.scope, metrics: nil)
+    for span in spans {
+      for now in stride(from: span.from, through: span.until, by: 10) {
+        live.record(LookAnswers(), at: now, traffic: span.traffic, writtenAt: span.from, verifiedAt: span.from)
+        let round = try #require(
+          live.round(run.queries, now: now, traffic: span.traffic, writtenAt: span.from, verifiedAt: span.from))
+        live.record([:], series: round.texts.mapValues { .series(answer($0, at: now)) }, of: round)
+      }
+    }
+    let again = try await PastLooks.judge(run, spans) { text, times, step in
+      var values: PastLooks.Values = [:]
+      for time in stride(from: times.lowerBound, through: times.upperBound, by: step / .seconds(1)) {
+        values[PastLooks.milliseconds(time)] = answer(text, at: time)
+      }
+      return values
+    }
+    let (before, after) = (live.latest.checks.first, again.latest.checks.first)
+    #expect(before?.message.contains("by stable's rate before (120 of 60000)") == true, "\(before?.message ?? "")")
+    #expect(before?.verdict == .fail)
+    #expect(after?.message == before?.message)
+    #expect(after?.judgement?.evidence.comparisonEValue == before?.judgement?.evidence.comparisonEValue)
   }
 
   @Test("a plan with a histogram of its own is tried with invented answers")

@@ -478,3 +478,144 @@ extension RehearsalTests {
     #expect(counts[32] == 0 && counts[64] == 20 && counts[512] == 20 && counts[1024] == 22, "\(counts)")
   }
 }
+
+extension RehearsalTests {
+  private static func own(_ max: String = "400ms", metric: String = "app_milliseconds") -> SLOSpec {
+    SLOSpec(name: "own", latency: LatencySpec(quantile: "99", max: max, metric: metric + "{pod=~\"$(pods)\"}"))
+  }
+
+  /// Of each look's 100 and 50 answers that the team's own histogram measured, so many are slower than 500 ms.
+  private func recording(stable: Int, canary: Int, looks: Int = 120) -> Recording {
+    recording(
+      stable: TrackLook(requests: 100, failed: 0, buckets: [90 - stable, 100 - stable]),
+      canary: TrackLook(requests: 50, failed: 0, buckets: [45 - canary, 50 - canary]), looks: looks)
+  }
+
+  private func recording(stable: TrackLook, canary: TrackLook, looks: Int = 120) -> Recording {
+    var look = Recording.Look(
+      stable: TrackLook(requests: 1000, failed: 1, buckets: []),
+      canary: TrackLook(requests: 500, failed: 0, buckets: []))
+    look.stableHistograms = ["own": stable]
+    look.canaryHistograms = ["own": canary]
+    var recording = Recording(
+      start: Date(timeIntervalSince1970: 0), interval: 10, boundaries: [],
+      looks: Array(repeating: look, count: looks))
+    recording.histograms = ["own": [100, 500]]
+    return recording
+  }
+
+  private static let slowSteps = [
+    StepSpec(weight: 10, analyze: AnalyzeSpec(for: "2m"), pause: PauseSpec(duration: "6m")),
+    StepSpec(weight: 50, analyze: AnalyzeSpec(for: "2m")),
+  ]
+
+  @Test("a team's own histogram is replayed as it was recorded: as many answers by request, each revision's times")
+  func ownHistogram() throws {
+    let plan = try plan([Self.own("500ms")], steps: Self.slowSteps)
+    let bad = Rehearsal(plan, recording: recording(stable: 0, canary: 10), seed: 1).result()
+    #expect(bad.outcome == .aborted && bad.reason.hasPrefix("own: requests slower than 500 ms"), "\(bad.reason)")
+    #expect(Rehearsal(plan, recording: recording(stable: 0, canary: 0), seed: 1).result().outcome == .promoted)
+    var traffic = RecordedTraffic(recording(stable: 0, canary: 10), seed: 1)
+    let served = TrackLook(requests: 100_000, failed: 0, buckets: [])
+    let found = traffic.histogram(of: "own", .canary, served, at: 300)
+    let look = try #require(found)
+    // A tenth of the requests, of which four in five took at most 500 ms.
+    #expect((9700...10_300).contains(look.requests), "\(look)")
+    #expect((7700...8300).contains(look.buckets[1]) && look.buckets[0] < look.buckets[1], "\(look)")
+    var silent = recording(stable: 0, canary: 0)
+    for index in silent.looks.indices { silent.looks[index].canaryHistograms = nil }
+    #expect(silent.unknownHistograms(of: plan) == ["own"])
+    #expect(recording(stable: 0, canary: 0).unknownHistograms(of: plan).isEmpty)
+    let undecided = Rehearsal(plan, recording: silent, seed: 1).result()
+    #expect(undecided.outcome == .paused, "what nothing is known of never passes: \(undecided.reason)")
+  }
+
+  @Test("a recording keeps histograms in its file, and one that makes no sense is refused")
+  func ownHistogramFile() throws {
+    var recording = recording(stable: 1, canary: 1, looks: 3)
+    var past = Recording.Past(window: 300, stable: TrackLook(requests: 10, failed: 0, buckets: []))
+    past.histograms = ["own": TrackLook(requests: 3, failed: 0, buckets: [1, 2])]
+    recording.past = [past]
+    #expect(recording.problem == nil)
+    #expect(try JSONDecoder().decode(Recording.self, from: try JSONEncoder().encode(recording)) == recording)
+    recording.looks[1].stableHistograms?["own"]?.buckets = [1]
+    #expect(
+      recording.problem == "looks[1].stableHistograms.own.buckets: found 1, wanted 2, one for each of histograms.own")
+    recording.looks[1].stableHistograms = nil
+    recording.past?[0].histograms?["own"]?.buckets = [2, 4]
+    #expect(
+      recording.problem
+        == "past[0].histograms.own.buckets: found [2, 4], wanted counts that never fall, from 0 to 3")
+    recording.histograms = ["own": [500, 100]]
+    #expect(recording.problem?.hasPrefix("histograms.own: found [500.0, 100.0], wanted finite numbers") == true)
+  }
+
+  @Test("a service that burns its own histogram's budget is not raised, unless a calm hour makes little of it")
+  func burningOwnHistogram() throws {
+    let quick = TrackLook(requests: 1000, failed: 0, buckets: [1000, 1000])
+    var recording = recording(stable: quick, canary: quick)
+    // Both revisions answer three in ten slowly, from 4 to 9 minutes.
+    for index in 24..<54 {
+      recording.looks[index].stableHistograms?["own"]?.buckets = [700, 700]
+      recording.looks[index].canaryHistograms?["own"]?.buckets = [700, 700]
+    }
+    let plan = try plan([Self.own("500ms")], steps: Self.slowSteps)
+    func held(_ recording: Recording) -> [String] {
+      Rehearsal(plan, recording: recording, seed: 1).result().notes.map(\.text).filter { $0.contains("error budget") }
+    }
+    // As of the mesh: 280 s of 30 % in the first 520 s are 16 times 1 %.
+    #expect(held(recording).first?.contains("its own histogram, both tracks") == true, "\(held(recording))")
+    // 100 answers a second for an hour, all of them quick: then they are 2.3 times.
+    var past = Recording.Past(window: 3600, stable: TrackLook(requests: 540_000, failed: 0, buckets: []))
+    past.histograms = ["own": TrackLook(requests: 360_000, failed: 0, buckets: [360_000, 360_000])]
+    recording.past = [past]
+    #expect(held(recording).isEmpty, "\(held(recording))")
+  }
+
+  @Test("what begins when the canary has all traffic is found by its own histogram while it bakes")
+  func ownHistogramBakes() throws {
+    let plan = try Plan(
+      namespace: "shop", name: "web",
+      spec: RolloutSpec(
+        workloadRef: WorkloadReference(name: "web"), serviceRefs: [ServiceReference(name: "web", port: .int(80))],
+        traffic: TrafficSpec(istio: IstioSpec()), steps: [StepSpec(weight: 20, analyze: AnalyzeSpec(for: "2m"))],
+        bake: BakeSpec(for: "30m"), analysis: AnalysisSpec(slos: [Self.own("500ms")])))
+    // With a spread of 0.5, 0.000 2 % of the answers of 50 ms take more than 500, and 0.6 % of those of 142 ms do.
+    var model = TrafficModel(
+      rate: 1000, stable: .init(errors: 0, latency: 50), canary: .init(errors: 0, latency: 142))
+    model.faultAfter = 400
+    let late = Rehearsal(plan, model: model, seed: 1).result()
+    #expect(late.outcome == .aborted && late.ended > 400, "\(late.reason)")
+    #expect(late.reason.contains("by stable's rate before"), "\(late.reason)")
+    model.canary.latency = 50
+    let good = Rehearsal(plan, model: model, seed: 1).result()
+    #expect(good.outcome == .promoted && good.ended > 1800, "\(good.reason)")
+  }
+
+  @Test("a team's own histogram is read from a Prometheus, classic or native, with what stable did before")
+  func ownHistogramRecorder() async throws {
+    let start = Date(timeIntervalSince1970: 1_000_000)
+    func read(_ transport: any Transport, _ metric: String) async throws -> Recording {
+      let plan = try plan([Self.own(metric: metric)])
+      return try await Recorder(
+        prometheus: PrometheusClient(baseURL: "http://prometheus", transport: transport), plan: plan
+      ).record(
+        plan, stable: "web-s1", canary: "web-abc", from: start, to: start + 600, namespaceLabel: "namespace")
+    }
+    let classic = try await read(HistoryTransport(), "app_milliseconds")
+    #expect(classic.histograms == ["own": [100]])
+    #expect(classic.looks[0].stableHistograms == ["own": TrackLook(requests: 100, failed: 0, buckets: [50])])
+    #expect(classic.looks[10].canaryHistograms == nil)
+    #expect(classic.looks.compactMap { $0.canaryHistograms?["own"]?.requests }.reduce(0, +) == 3000)
+    #expect(classic.past?.first?.histograms == ["own": TrackLook(requests: 5000, failed: 0, buckets: [2500])])
+    #expect(classic.problem == nil)
+
+    let native = try await read(NativeTransport(), "istio_app_milliseconds")
+    let boundaries = try #require(native.histograms?["own"])
+    #expect(boundaries.allSatisfy { log2($0) == log2($0).rounded() } && boundaries.contains(64), "\(boundaries)")
+    let look = try #require(native.looks[3].stableHistograms?["own"])
+    let counts = Dictionary(uniqueKeysWithValues: zip(boundaries, look.buckets))
+    // Of each of two pods 10 answers of about 50 ms, and one of about 900.
+    #expect(look.requests == 22 && counts[32] == 0 && counts[64] == 20 && counts[1024] == 22, "\(counts)")
+  }
+}

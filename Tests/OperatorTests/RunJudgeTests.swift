@@ -319,6 +319,7 @@ struct RunJudgeTests {
         name: "p99", latency: LatencySpec(quantile: "99", max: "500ms"),
         compare: CompareSpec(distribution: DistributionSpec())),
       SLOSpec(name: "tried", mode: .dryRun, errorRate: ErrorRateSpec(max: "5%")),
+      SLOSpec(name: "own", latency: LatencySpec(quantile: "99", max: "500ms", metric: OwnLatencyTests.seconds)),
     ]
     let plan = try Plan(
       namespace: "shop", name: "web",
@@ -332,8 +333,9 @@ struct RunJudgeTests {
       namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc")
     let judge = RunJudge(plan: plan, scope: scope, metrics: IstioMetrics())
     let risks = judge.risks + (guardsAbort ? [GuardJudge.risk(of: plan)] : [])
-    // Two views of two checks, the same again for the bake, one of each objective without stable's bad pod.
-    #expect(risks.count == 4 + (bakes ? 4 : 0) + 2 + (pilots ? 1 : 0) + (guardsAbort ? 1 : 0))
+    // Two views of two checks and one of a histogram of its own, the same again for the bake, one of each objective
+    // without stable's bad pod.
+    #expect(risks.count == 5 + (bakes ? 5 : 0) + 3 + (pilots ? 1 : 0) + (guardsAbort ? 1 : 0))
     #expect(risks.allSatisfy { $0 > 0 })
     let sum = risks.reduce(0, +)
     let whole = plan.analysis.falseAbortRisk.fraction

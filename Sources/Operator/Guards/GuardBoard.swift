@@ -20,7 +20,8 @@ final class GuardBoard: Sendable {
     var lookDue: Duration
     var usualDue: Duration
     var isLooking = false
-    var isBurnAsked = false
+    /// Rounds of questions on burn rates that are under way.
+    var burnsUnderWay = 0
     /// What is to be read again before the first look, and how often that has failed.
     var past: [TrafficSpan]
     var failures = 0
@@ -47,13 +48,15 @@ final class GuardBoard: Sendable {
       } else {
         entry = Entry(
           run: run, isAborting: isAborting, guards: GuardJudge(scope: run.scope, risk: GuardJudge.risk(of: run.plan)),
-          burn: BurnJudge(plan: run.plan, scope: run.scope, metrics: run.metrics), lookDue: uptime, usualDue: uptime,
+          burn: BurnJudge(plan: run.plan, scope: run.scope, metrics: run.metrics, queries: run.queries),
+          lookDue: uptime, usualDue: uptime,
           past: run.plan.analysis.guards == .disabled ? [] : run.past)
         entry.guards.recall(run.pastFindings, at: now)
         // Traffic that another process verified.
         if let first = run.past.first { entry.verified = min(first.from, now)...now }
       }
       entry.run = run
+      entry.burn.queries = run.queries
       entry.isAborting = isAborting
       if !isAborting, let verifiedAt = run.verifiedAt {
         entry.verified = min(entry.verified?.lowerBound ?? verifiedAt, now)...now
@@ -177,24 +180,38 @@ final class GuardBoard: Sendable {
 
   // MARK: - Burn rates
 
-  /// What is to be asked of burn rates, and for which runs.
-  func takeBurns(uptime: Duration) -> [(look: DueLook, asks: [BurnJudge.Ask])] {
-    take { entry -> (JudgedRun, [BurnJudge.Ask])? in
-      guard !entry.isBurnAsked, !entry.isAborting else { return nil }
-      let asks = entry.burn.takeDue(uptime: uptime)
-      guard !asks.isEmpty else { return nil }
-      entry.isBurnAsked = true
-      return (entry.run, asks)
+  /// A run whose burn rates are to be asked: what one query can ask for many runs, and what is the run's own.
+  struct DueBurn: Sendable {
+    var look: DueLook
+    var asks: [BurnJudge.Ask]
+    /// The queries whose answers are added, by what they ask.
+    var own: [BurnJudge.Ask: [String]]
+  }
+
+  func takeBurns(uptime: Duration) -> [DueBurn] {
+    take { entry -> (JudgedRun, [BurnJudge.Ask], [BurnJudge.Ask: [String]])? in
+      guard entry.burnsUnderWay == 0, !entry.isAborting else { return nil }
+      var (asks, own): ([BurnJudge.Ask], [BurnJudge.Ask: [String]]) = ([], [:])
+      for ask in entry.burn.takeDue(uptime: uptime) {
+        switch ask.source {
+        case .mesh: asks.append(ask)
+        case .own: own[ask] = entry.burn.texts(ask)
+        }
+      }
+      entry.burnsUnderWay = (asks.isEmpty ? 0 : 1) + (own.isEmpty ? 0 : 1)
+      return entry.burnsUnderWay == 0 ? nil : (entry.run, asks, own)
     }.map { rollout, due in
       let scope = BurnJudge.whole(due.0.scope, due.0.plan)
-      return (DueLook(rollout: rollout, scope: scope, metrics: due.0.metrics), due.1)
+      return DueBurn(
+        look: DueLook(rollout: rollout, scope: scope, metrics: due.0.metrics), asks: due.1, own: due.2)
     }
   }
 
+  /// Takes in what one round of questions was answered.
   /// - Returns: whether a budget begins or ceases to burn.
   func record(_ answers: [BurnJudge.Ask: LookAnswers.Answer], for rollout: ObjectKey) -> Bool {
     change(rollout) { entry in
-      entry.isBurnAsked = false
+      entry.burnsUnderWay = max(0, entry.burnsUnderWay - 1)
       let before = entry.burn.reports.map(\.finding)
       for (ask, answer) in answers {
         switch answer {

@@ -26,7 +26,10 @@ struct Guardian: ServiceLifecycle.Service {
         while !Task.isCancelled {
           for batch in Judge.batches(board.takeDue(uptime: time.uptime)) { group.addTask { await look(batch) } }
           let burns = board.takeBurns(uptime: time.uptime)
-          if !burns.isEmpty { group.addTask { await burn(burns) } }
+          let shared = burns.filter { !$0.asks.isEmpty }
+          if !shared.isEmpty { group.addTask { await burn(shared) } }
+          // A histogram that is slow to read holds up nobody else's.
+          for due in burns where !due.own.isEmpty { group.addTask { await burnByOwn(due) } }
           for (rollout, run) in board.takeUsual(uptime: time.uptime) {
             group.addTask { board.record(await usual(run), run: run.name, for: rollout) }
           }
@@ -135,15 +138,15 @@ struct Guardian: ServiceLifecycle.Service {
 
   // MARK: - Burn rates
 
-  private func burn(_ due: [(look: DueLook, asks: [BurnJudge.Ask])]) async {
+  private func burn(_ due: [GuardBoard.DueBurn]) async {
     var answers: [ObjectKey: [BurnJudge.Ask: LookAnswers.Answer]] = [:]
     for ask in Set(due.flatMap(\.asks)).sorted(by: { ($0.window, "\($0)") < ($1.window, "\($1)") }) {
       for batch in Judge.batches(due.filter { $0.asks.contains(ask) }.map(\.look)) {
-        guard let mesh = batch.first?.metrics, let query = BurnJudge.text(ask, mesh, batch.map(\.scope)) else {
-          continue
-        }
+        guard case .mesh(let view, _) = ask.source, let mesh = batch.first?.metrics,
+          let query = BurnJudge.text(ask, mesh, batch.map(\.scope))
+        else { continue }
         let found = await vector(query)
-        let byNamespace = mesh.byNamespace(found ?? [], view: ask.view)
+        let byNamespace = mesh.byNamespace(found ?? [], view: view)
         for look in batch {
           answers[look.rollout, default: [:]][ask] =
             found == nil ? .failed("Prometheus gave no answer") : .series(byNamespace[look.scope.namespace] ?? [])
@@ -151,11 +154,25 @@ struct Guardian: ServiceLifecycle.Service {
       }
     }
     guard !Task.isCancelled else { return }
-    for (look, _) in due {
-      if board.record(answers[look.rollout] ?? [:], for: look.rollout) {
-        queue.add(look.rollout, reason: "a burn rate changed")
+    for look in due.map(\.look) { tell(look.rollout, answers[look.rollout] ?? [:]) }
+  }
+
+  private func burnByOwn(_ due: GuardBoard.DueBurn) async {
+    var answers: [BurnJudge.Ask: LookAnswers.Answer] = [:]
+    for (ask, texts) in due.own.sorted(by: { ($0.key.window, "\($0.key)") < ($1.key.window, "\($1.key)") }) {
+      var series: [MetricSeries]? = []
+      for text in texts {
+        let found = await vector(text)
+        series = series.flatMap { series in found.map { series + $0 } }
       }
+      answers[ask] = series.map { .series($0) } ?? .failed("Prometheus gave no answer")
     }
+    guard !Task.isCancelled else { return }
+    tell(due.look.rollout, answers)
+  }
+
+  private func tell(_ rollout: ObjectKey, _ answers: [BurnJudge.Ask: LookAnswers.Answer]) {
+    if board.record(answers, for: rollout) { queue.add(rollout, reason: "a burn rate changed") }
   }
 
   // MARK: - What differed

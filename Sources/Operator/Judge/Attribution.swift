@@ -97,6 +97,6 @@ extension PodBlame.Culprit {
 }
 
 extension MetricsKey {
-  /// The pod of the proxy that counted; empty where the query summed over them.
-  var pod: String { process.split(separator: "/").last.map(String.init) ?? "" }
+  /// The pod of the process that counted; empty where it is not known, or where the query summed over them.
+  var pod: String { process.split(separator: "/", omittingEmptySubsequences: false).last.map(String.init) ?? "" }
 }

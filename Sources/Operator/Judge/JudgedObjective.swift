@@ -1,7 +1,7 @@
 import CanaryAnalysis
 import RolloutAPI
 
-/// An objective on errors or latency, and all that judges it.
+/// An objective on errors or latency, and all that judges it, by what a mesh counts or by a histogram of the team's own.
 struct JudgedObjective: Sendable {
   /// The views in the order of ``MeshMetrics/views``.
   enum Check: Sendable {
@@ -25,7 +25,8 @@ struct JudgedObjective: Sendable {
   var name: String { slo.name }
   var isDryRun: Bool { slo.mode == .dryRun }
 
-  /// - Returns: `nil` for a query or a histogram of the team's own.
+  /// - Parameter views: how many count; one of a histogram of the team's own.
+  /// - Returns: `nil` for a query.
   init?(_ slo: SLO, _ analysis: PlanAnalysis, _ shares: RiskShares, views: Int) {
     guard let check = Self.check(of: slo, analysis, shares, views: views) else { return nil }
     self.slo = slo
@@ -61,7 +62,8 @@ struct JudgedObjective: Sendable {
       switch slo.objective {
       case .errorRate(let max, let comparison): comparison.map { Tolerance($0, limit: max.fraction) }
       case .latency(let quantile, _, let comparison): comparison.map { Tolerance($0, limit: 1 - quantile.fraction) }
-      case .query, .ownLatency: nil
+      case .ownLatency(let own): own.comparison.map { Tolerance($0, limit: 1 - own.quantile.fraction) }
+      case .query: nil
       }
     guard let tolerance, shares.bake > 0 else { return [] }
     let risk = analysis.riskPerCheck * shares.bake * part / Double(max(1, views))
@@ -78,21 +80,63 @@ struct JudgedObjective: Sendable {
         risk: analysis.riskPerCheck * shares.checks * part,
         minimumRequests: Double(analysis.minRequests))
     }
-    switch slo.objective {
-    case .errorRate(let max, let comparison):
-      let settings = settings(limit: max.fraction, comparison)
-      return .errors(
-        ViewsCheck(count: views, settings: settings) {
-          ErrorRateCheck(limit: max.fraction, settings: $0)
-        })
-    case .latency(let quantile, let max, let comparison):
-      let settings = settings(limit: 1 - quantile.fraction, comparison)
-      return .latency(
-        ViewsCheck(count: views, settings: settings) {
+    func latency(_ quantile: Quantile, _ max: Duration, _ comparison: SLO.Comparison?) -> Check {
+      .latency(
+        ViewsCheck(count: views, settings: settings(limit: 1 - quantile.fraction, comparison)) {
           LatencyCheck(quantile, max: max, comparison, settings: $0)
         })
-    case .query, .ownLatency: return nil
     }
+    switch slo.objective {
+    case .errorRate(let max, let comparison):
+      return .errors(
+        ViewsCheck(count: views, settings: settings(limit: max.fraction, comparison)) {
+          ErrorRateCheck(limit: max.fraction, settings: $0)
+        })
+    case .latency(let quantile, let max, let comparison): return latency(quantile, max, comparison)
+    case .ownLatency(let own): return latency(own.quantile, own.max, own.comparison)
+    case .query: return nil
+    }
+  }
+
+  /// Teaches its tests of latency how stable's slow requests come.
+  mutating func learn(_ view: Int, stable: Measured<LatencyHistogram>, parts: [LatencyHistogram]) {
+    guard case .latency(var check) = check else { return }
+    check.learn(view, stable: stable, parts: parts)
+    self.check = .latency(check)
+  }
+
+  /// Adds a look to its tests of latency.
+  mutating func record(
+    _ view: Int, canary: Measured<LatencyHistogram>, stable: Measured<LatencyHistogram>,
+    parts: TrackParts<LatencyHistogram> = TrackParts(), circumstances: Circumstances = []
+  ) {
+    guard case .latency(var check) = check else { return }
+    check.record(view, canary: canary, stable: stable, parts: parts, circumstances: circumstances)
+    self.check = .latency(check)
+  }
+
+  /// Adds a look to what tells a canary that has all requests from stable before.
+  mutating func compare(_ view: Int, canary: Counts?, stable: Counts?) {
+    guard let canary, let stable, earlier.indices.contains(view) else { return }
+    earlier[view].record(canary: canary, stable: stable)
+  }
+
+  /// What all that judges it says together, and the view that decides. A canary that is worse than stable was fails,
+  /// whatever its limit says; where a pod explains what is found, it stands in the evidence.
+  var judgement: (view: Int, judgement: Judgement)? {
+    let worse = earlier.firstIndex(where: \.isWorse)
+    func judged(_ check: ViewsCheck<some TrackCheck>) -> (Int, Judgement)? {
+      worse.map { ($0, check.views[$0].judgement(window: nil, queries: [])) } ?? check.judgement()
+    }
+    let found =
+      switch check {
+      case .errors(let check): judged(check)
+      case .latency(let check): judged(check)
+      }
+    guard case (let view, var judgement)? = found else { return nil }
+    if worse != nil { judgement.finding = .worseThanStable }
+    if earlier.indices.contains(view), let note = earlier[view].note { judgement.evidence.notes.append(note) }
+    return (view, attribution.judged(judgement))
   }
 }
 
@@ -108,5 +152,22 @@ extension LatencyCheck {
     self.init(
       quantile: quantile.fraction, max: max / .milliseconds(1), settings: settings,
       distributionMargin: comparison?.distribution?.fraction)
+  }
+}
+
+extension LatencyHistogram {
+  /// The requests slower than the first boundary at or above a limit; none of a histogram without requests.
+  func slower(thanAtLeast limit: Double) -> Counts? {
+    total == 0 ? .zero : boundaries.first { $0 >= limit }.flatMap { slower(than: $0) }
+  }
+}
+
+extension SLO {
+  /// Whether the mesh's own metrics judge it.
+  var isOfMesh: Bool {
+    switch objective {
+    case .errorRate, .latency: true
+    case .query, .ownLatency: false
+    }
   }
 }

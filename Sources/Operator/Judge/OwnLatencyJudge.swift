@@ -11,9 +11,11 @@ import TrafficRouting
 struct OwnLatencyJudge: Sendable {
   let slo: SLO
   let latency: SLO.OwnLatency
-  private let settings: CheckSettings
-  private let budget: Double
-  private var check: LatencyCheck
+  private let analysis: PlanAnalysis
+  private let shares: RiskShares
+  private var objective: JudgedObjective
+  /// What the quantile may be, in milliseconds.
+  private let max: Double
   private var counters = CounterIncreases<MetricsKey>()
   private var gaps = ScrapeGaps<String>()
   private var native: NativeBuckets
@@ -28,27 +30,27 @@ struct OwnLatencyJudge: Sendable {
   private(set) var isReady = false
 
   /// - Returns: `nil` for another objective.
-  init?(_ slo: SLO, _ analysis: PlanAnalysis, risk: Double) {
-    guard case .ownLatency(let latency) = slo.objective else { return nil }
+  init?(_ slo: SLO, _ analysis: PlanAnalysis, _ shares: RiskShares) {
+    guard case .ownLatency(let latency) = slo.objective,
+      let objective = JudgedObjective(slo, analysis, shares, views: 1)
+    else { return nil }
     self.slo = slo
     self.latency = latency
-    budget = analysis.falseAbortRisk.fraction
-    settings = CheckSettings(
-      name: slo.name, tolerance: latency.comparison.map { Tolerance($0, limit: 1 - latency.quantile.fraction) },
-      risk: risk, minimumRequests: Double(analysis.minRequests))
-    native = NativeBuckets(limits: [latency.max / .milliseconds(1)])
-    check = Self.check(latency, settings)
+    self.analysis = analysis
+    self.shares = shares
+    self.objective = objective
+    max = latency.max / .milliseconds(1)
+    native = NativeBuckets(limits: [max])
   }
 
-  private static func check(_ latency: SLO.OwnLatency, _ settings: CheckSettings) -> LatencyCheck {
-    LatencyCheck(latency.quantile, max: latency.max, latency.comparison, settings: settings)
-  }
+  /// The probability of a false abort that each of its tests was given.
+  var risks: [Double] { objective.risks }
 
   /// The next look is the first one.
   mutating func beginCountingAnew() { readAt = nil }
 
   /// Takes a round of answers in.
-  mutating func record(_ answers: [Track: LookAnswers.Answer], of round: QueryRound) {
+  mutating func record(_ answers: [Track: LookAnswers.Answer], of round: QueryRound, places: [PodPlace]) {
     guard !answers.isEmpty else { return }
     asked = round.texts.filter { $0.key.slo == slo.name }.sorted { $0.key.track.rawValue < $1.key.track.rawValue }
       .map(\.value)
@@ -66,18 +68,30 @@ struct OwnLatencyJudge: Sendable {
     if case .value(let values) = found {
       defer { readAt = round.at }
       guard readAt != nil else { return }
-      let isUneven = gaps.record(LookParts.growth(values, of: .latency))
-      var circumstances: Circumstances = round.servesStable ? [] : .alone
-      if isUneven { circumstances.insert(.uneven) }
-      let reading = TrackReading(
-        traffic: TrafficTarget(weight: round.servesStable ? Weight(1) ?? .none : .all), stableIsDown: false)
-      check.record(
-        canary: reading.histogram(found, .canary, .callee), stable: reading.histogram(found, .stable, .callee),
-        parts: LookParts.histograms(values), circumstances: circumstances)
+      judge(values, round, places)
     } else {
       let problem: Measured<LatencyHistogram> = found.map { _ in nil }
-      check.record(canary: problem, stable: problem)
+      objective.record(0, canary: problem, stable: problem)
     }
+  }
+
+  private mutating func judge(_ values: [MetricsKey: Double], _ round: QueryRound, _ places: [PodPlace]) {
+    let isUneven = gaps.record(LookParts.growth(values, of: .latency))
+    var circumstances: Circumstances = round.servesStable ? [] : .alone
+    if isUneven { circumstances.insert(.uneven) }
+    let reading = TrackReading(
+      traffic: TrafficTarget(weight: round.servesStable ? Weight(1) ?? .none : .all), stableIsDown: false)
+    let (canary, stable) = (
+      reading.histogram(.value(values), .canary, .callee), reading.histogram(.value(values), .stable, .callee)
+    )
+    objective.record(
+      0, canary: canary, stable: stable, parts: LookParts.histograms(values), circumstances: circumstances)
+    let (slow, usual) = (canary.value?.slower(thanAtLeast: max), stable.value?.slower(thanAtLeast: max))
+    objective.compare(0, canary: slow, stable: usual)
+    let pods = reading.byPod(values) { reading.histogram(.value($0), $1, .callee).value?.slower(thanAtLeast: max) }
+    objective.attribution.record(
+      pods: pods, service: slow.flatMap { slow in usual.map { slow + $0 } }, writtenAt: round.verifiedAt,
+      places: places)
   }
 
   /// What grew since the look before; nothing of the first.
@@ -102,9 +116,7 @@ struct OwnLatencyJudge: Sendable {
     let common = native.common(values)
     // Other boundaries are another test, with half of what risk there was.
     if common.beginsAnew {
-      var settings = settings
-      settings.risk *= pow(0.5, Double(native.beginnings))
-      check = Self.check(latency, settings)
+      objective.beginAnew(analysis, shares, views: 1, part: pow(0.5, Double(native.beginnings)))
     }
     return .value(common.values)
   }
@@ -121,17 +133,18 @@ struct OwnLatencyJudge: Sendable {
     defer { hasLearned = true }
     guard hasLearned else { return }
     let stable = TrackReading(traffic: .stableOnly, stableIsDown: false).histogram(found, .stable, .callee)
-    check.learn(stable: stable, parts: LookParts.histograms(values).stable)
+    objective.learn(0, stable: stable, parts: LookParts.histograms(values).stable)
   }
 
   private func problem(_ boundaries: [Double]) -> String? {
     guard !boundaries.isEmpty else { return Measured<Double>.missing.problem }
     guard let smallest = boundaries.filter(\.isFinite).min() else { return "the histogram has no buckets but +Inf" }
-    guard smallest > check.max else { return nil }
-    return "the smallest bucket ends at \(smallest) ms, so nothing can show that \(check.max) ms is kept"
+    guard smallest > max else { return nil }
+    return "the smallest bucket ends at \(smallest) ms, so nothing can show that \(max) ms is kept"
   }
 
-  private static func readings(
+  /// - Returns: by boundaries in milliseconds.
+  static func readings(
     _ series: [MetricSeries], _ track: Track, _ unit: LatencyUnit
   ) -> [MetricsKey: Double] {
     series.readings(process: HistogramMetric.process) { _ in
@@ -144,9 +157,13 @@ struct OwnLatencyJudge: Sendable {
   }
 
   var report: CheckReport {
-    var judgement = check.judgement(window: watched, queries: asked)
     let isDryRun = slo.mode == .dryRun
-    judgement.evidence.budget = isDryRun ? nil : budget
+    guard var judgement = objective.judgement?.judgement else {
+      return CheckReport(name: slo.name, verdict: .unknown, message: "nothing is measured", isDryRun: isDryRun)
+    }
+    judgement.evidence.window = watched
+    judgement.evidence.queries = asked
+    judgement.evidence.budget = isDryRun ? nil : analysis.falseAbortRisk.fraction
     return CheckReport(
       name: slo.name, verdict: judgement.verdict, message: judgement.evidence.sentence, judgement: judgement,
       isDryRun: isDryRun)

@@ -75,6 +75,21 @@ struct QuerySetting: Sendable, Equatable {
     metric.text(values[track] ?? [:], confinedTo: confinement)
   }
 
+  /// What is asked of a histogram over a window: what it counted in all of a track's processes together.
+  /// - Parameter service: the callers' Service, which selected stable's pods before the run and is counted as they are.
+  /// - Returns: one query, or two whose answers are added.
+  func increaseTexts(
+    _ metric: HistogramMetric, _ track: Track, over window: Duration, callers service: String?
+  ) -> [String] {
+    var values = values[track] ?? [:]
+    values[.window] = PromQL.duration(window)
+    let own = metric.increaseText(values, confinedTo: confinement)
+    guard track == .stable, let service else { return [own] }
+    values[.service] = service
+    let others = metric.increaseText(values, confinedTo: confinement)
+    return others == own ? [own] : [own, others]
+  }
+
   /// What is asked of the counters behind a query.
   func text(_ counted: SLO.Counted, _ track: Track, _ part: QueryQuestion.Part) -> String? {
     let values = values[track] ?? [:]
@@ -125,19 +140,23 @@ struct QueryJudge: Sendable {
   private var since: Date?
   private var judgedSince: Date?
 
-  /// - Parameter risk: each check's share of the probability of a false abort.
-  init(_ analysis: PlanAnalysis, countsRequests: Bool = true, risk: Double? = nil) {
+  /// - Parameter shares: of what each objective has of the probability of a false abort.
+  init(_ analysis: PlanAnalysis, countsRequests: Bool = true, shares: RiskShares = .checksAlone) {
     self.countsRequests = countsRequests
     interval = analysis.interval
     minRequests = Double(analysis.minRequests)
     budget = analysis.falseAbortRisk.fraction
-    latencies = analysis.slos.compactMap { OwnLatencyJudge($0, analysis, risk: risk ?? analysis.riskPerCheck) }
+    latencies = analysis.slos.compactMap { OwnLatencyJudge($0, analysis, shares) }
     objectives = analysis.slos.compactMap { slo in
       guard case .query(let query) = slo.objective else { return nil }
       return Objective(
-        slo: slo, query: query, check: Self.check(slo.name, query, analysis, risk ?? analysis.riskPerCheck))
+        slo: slo, query: query,
+        check: Self.check(slo.name, query, analysis, analysis.riskPerCheck * shares.checks))
     }
   }
+
+  /// The probability of a false abort that each test of a histogram was given.
+  var latencyRisks: [Double] { latencies.filter { $0.slo.mode == .enforce }.flatMap(\.risks) }
 
   private static func check(_ name: String, _ query: SLO.Query, _ analysis: PlanAnalysis, _ risk: Double) -> Check {
     func bounds(_ bounds: SLO.Bounds?) -> ThresholdCheck.Bounds? {
@@ -230,9 +249,10 @@ struct QueryJudge: Sendable {
   /// - Parameters:
   ///   - values: of queries whose value is judged.
   ///   - series: of counters.
+  ///   - places: where the run's pods are, as far as is known.
   mutating func record(
     _ values: [QueryQuestion: Measured<Double>], series: [QueryQuestion: LookAnswers.Answer] = [:],
-    of round: QueryRound
+    of round: QueryRound, places: [PodPlace] = []
   ) {
     for index in objectives.indices {
       let name = objectives[index].slo.name
@@ -251,7 +271,8 @@ struct QueryJudge: Sendable {
     }
     for index in latencies.indices {
       let own = series.filter { $0.key.slo == latencies[index].slo.name }
-      latencies[index].record(Dictionary(uniqueKeysWithValues: own.map { ($0.key.track, $0.value) }), of: round)
+      latencies[index].record(
+        Dictionary(uniqueKeysWithValues: own.map { ($0.key.track, $0.value) }), of: round, places: places)
     }
     if let verifiedAt = round.verifiedAt { judgedSince = verifiedAt }
   }

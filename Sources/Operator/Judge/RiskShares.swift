@@ -8,6 +8,15 @@ struct RiskShares {
   /// For a canary that only a bad pod of stable's had hidden.
   let unhidden: Double
 
+  /// The checks have it all.
+  static let checksAlone = RiskShares(bake: 0, autopilot: 0, unhidden: 0)
+
+  private init(bake: Double, autopilot: Double, unhidden: Double) {
+    self.bake = bake
+    self.autopilot = autopilot
+    self.unhidden = unhidden
+  }
+
   init(_ plan: Plan) {
     bake = plan.bake == nil ? 0 : 0.25
     autopilot = plan.autopilot == nil ? 0 : 0.25

@@ -29,6 +29,7 @@ struct RunJudge: Sendable {
   private var verified: (traffic: TrafficTarget, at: Date)?
   /// Of the newest look.
   private var stableIsDown = false
+  private var places: [PodPlace] = []
   /// When each question was last answered: what grew since then is what the next answer adds.
   private var answeredAt: [LookAnswers.Question: Date] = [:]
   private(set) var latest = Measurements(baseline: .missing("nothing has been measured yet"))
@@ -60,11 +61,10 @@ struct RunJudge: Sendable {
     warmUp = WarmUp(bound: metrics == nil ? 0 : plan.analysis.warmUp / .seconds(1))
     let views = metrics?.views ?? []
     harm = HarmWatch(views: views, risk: plan.analysis.falseAbortRisk.fraction * shares.autopilot)
-    objectives = plan.analysis.slos.compactMap {
+    objectives = plan.analysis.slos.filter(\.isOfMesh).compactMap {
       JudgedObjective($0, plan.analysis, shares, views: views.count)
     }
-    queries = QueryJudge(
-      plan.analysis, countsRequests: metrics != nil, risk: plan.analysis.riskPerCheck * shares.checks)
+    queries = QueryJudge(plan.analysis, countsRequests: metrics != nil, shares: shares)
     questions = Dictionary(
       uniqueKeysWithValues: LookAnswers.Question.all(metrics).compactMap { question in
         metrics.flatMap { question.text($0, [scope]) }.map { (question, $0) }
@@ -73,7 +73,7 @@ struct RunJudge: Sendable {
 
   /// The probability of a false abort that each way of judging the run has, as its own tests were given it.
   var risks: [Double] {
-    objectives.filter { !$0.isDryRun }.flatMap(\.risks) + (hasAutopilot ? [harm.risk] : [])
+    objectives.filter { !$0.isDryRun }.flatMap(\.risks) + queries.latencyRisks + (hasAutopilot ? [harm.risk] : [])
   }
 
   /// Takes one round of answers in.
@@ -87,6 +87,7 @@ struct RunJudge: Sendable {
     stableIsDown: Bool = false, places: [PodPlace] = []
   ) {
     self.stableIsDown = stableIsDown
+    self.places = places
     var increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>] = [:]
     for question in questionsAsked {
       increases[question] = increase(question, look.answers[question])
@@ -112,7 +113,7 @@ struct RunJudge: Sendable {
       let whole = increases.filter { $0.value.value == nil || answeredAt[$0.key] ?? .distantPast >= verifiedAt }
       warm(whole, traffic, verifiedAt)
       feed(whole, traffic, uneven: uneven)
-      attribute(whole, traffic, writtenAt, places)
+      attribute(whole, traffic, writtenAt)
       if whole.contains(where: { $0.value.value != nil }) {
         watched = min(watched?.lowerBound ?? verifiedAt, now)...now
       }
@@ -154,7 +155,7 @@ struct RunJudge: Sendable {
   mutating func record(
     _ values: [QueryQuestion: Measured<Double>], series: [QueryQuestion: LookAnswers.Answer] = [:], of round: QueryRound
   ) {
-    queries.record(values, series: series, of: round)
+    queries.record(values, series: series, of: round, places: places)
     conclude()
   }
 
@@ -262,7 +263,8 @@ struct RunJudge: Sendable {
             circumstances: circumstances(question))
           if let allowance = warmUp.logAllowance { check.discard(above: allowance) }
           objectives[index].check = .errors(check)
-          compare(index, place, canary.value, stable.value)
+          // What a cold canary does is not compared with what stable did before.
+          if !warmUp.isOpen { objectives[index].compare(place, canary: canary.value, stable: stable.value) }
         case .latency(var check):
           let question = LookAnswers.Question(view: view, kind: .latency)
           guard let found = increases[question] else { continue }
@@ -273,7 +275,10 @@ struct RunJudge: Sendable {
           if let allowance = warmUp.logAllowance { check.discard(above: allowance) }
           objectives[index].check = .latency(check)
           let limit = check.views[place].max
-          compare(index, place, canary.value?.slower(thanAtLeast: limit), stable.value?.slower(thanAtLeast: limit))
+          if !warmUp.isOpen {
+            objectives[index].compare(
+              place, canary: canary.value?.slower(thanAtLeast: limit), stable: stable.value?.slower(thanAtLeast: limit))
+          }
         }
       }
     }
@@ -307,16 +312,9 @@ struct RunJudge: Sendable {
     }
   }
 
-  private mutating func compare(_ index: Int, _ place: Int, _ canary: Counts?, _ stable: Counts?) {
-    // What a cold canary does is not compared with what stable did before.
-    guard !warmUp.isOpen, let canary, let stable, objectives[index].earlier.indices.contains(place) else { return }
-    objectives[index].earlier[place].record(canary: canary, stable: stable)
-  }
-
   /// Counts each pod by itself, in the callees' view.
   private mutating func attribute(
-    _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget, _ writtenAt: Date?,
-    _ places: [PodPlace]
+    _ increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>], _ traffic: TrafficTarget, _ writtenAt: Date?
   ) {
     let tracks = TrackReading(traffic: traffic, stableIsDown: stableIsDown)
     for index in objectives.indices {
@@ -344,28 +342,16 @@ struct RunJudge: Sendable {
   // MARK: - Reporting
 
   private func report(_ objective: JudgedObjective) -> CheckReport {
-    var found: (Int, Judgement)?
-    let kind: LookAnswers.Question.Kind
-    // A canary that is worse than stable was fails, whatever its limit says.
-    let worse = objective.earlier.firstIndex(where: \.isWorse)
-    switch objective.check {
-    case .errors(let check):
-      (found, kind) = (worse.map { ($0, check.views[$0].judgement(window: nil, queries: [])) }, .requests)
-      found = found ?? check.judgement()
-    case .latency(let check):
-      (found, kind) = (worse.map { ($0, check.views[$0].judgement(window: nil, queries: [])) }, .latency)
-      found = found ?? check.judgement()
-    }
-    guard let metrics, let (place, found) = found else {
+    let kind: LookAnswers.Question.Kind =
+      switch objective.check {
+      case .errors: .requests
+      case .latency: .latency
+      }
+    guard let metrics, let (place, found) = objective.judgement else {
       return CheckReport(name: objective.name, verdict: .unknown, message: "nothing is measured")
     }
     let view = metrics.views[place]
-    var judgement = found
-    if worse != nil { judgement.finding = .worseThanStable }
-    if objective.earlier.indices.contains(place), let note = objective.earlier[place].note {
-      judgement.evidence.notes.append(note)
-    }
-    judgement = warmUp.judged(objective.attribution.judged(judgement))
+    var judgement = warmUp.judged(found)
     judgement.evidence.window = watched.map { $0.upperBound.timeIntervalSince($0.lowerBound) }
     judgement.evidence.queries = [questions[LookAnswers.Question(view: view, kind: kind)]].compactMap { $0 }
     judgement.evidence.budget = objective.isDryRun ? nil : budget
@@ -421,12 +407,5 @@ extension Measured {
   /// Whether the source answered, be it with nothing.
   fileprivate var isAnswer: Bool {
     if case .sourceFailed = self { false } else { true }
-  }
-}
-
-extension LatencyHistogram {
-  /// The requests slower than the first boundary at or above a limit; none of a histogram without requests.
-  fileprivate func slower(thanAtLeast limit: Double) -> Counts? {
-    total == 0 ? .zero : boundaries.first { $0 >= limit }.flatMap { slower(than: $0) }
   }
 }

@@ -3,7 +3,8 @@ import Foundation
 import RolloutAPI
 import TrafficRouting
 
-/// Requests and errors of both tracks as the counters of a mesh, so that the judge reads them as it reads Prometheus.
+/// Requests and errors of both tracks as the counters of a mesh, and what histograms of the team's own measured of them, so
+/// that the judge reads them as it reads Prometheus.
 struct ImaginedCounters: Sendable {
   let scope: MetricsScope
   /// In whose words the counters are invented, whichever mesh the plan routes by.
@@ -13,9 +14,22 @@ struct ImaginedCounters: Sendable {
   /// What had been counted at the end of each look, as far back as a window of the error budget reaches.
   private var marks: [(time: Double, counted: Totals)] = []
   private let past: StablePast
+  private let histograms: [String: Histogram]
 
-  /// By view, track and pod.
-  private typealias Totals = [LookAnswers.Question: [Series: TrackLook]]
+  /// By track and pod.
+  private typealias Totals = [Counter: [Series: TrackLook]]
+
+  private enum Counter: Hashable {
+    case mesh(LookAnswers.Question)
+    /// A histogram of the team's own, by the name of its objective.
+    case own(String)
+  }
+
+  private struct Histogram {
+    var unit: LatencyUnit
+    var boundaries: [Double]
+    var past: StablePast
+  }
 
   private struct Series: Hashable {
     var track: Track
@@ -27,25 +41,40 @@ struct ImaginedCounters: Sendable {
       namespace: plan.namespace, services: plan.services, stableReplicaSet: ImaginedCluster.stable.set,
       canaryReplicaSet: "imagined-\(ImaginedCluster.revision)")
     boundaries = source.boundaries
-    past = StablePast(
-      source, windows: Set(plan.analysis.burnWindows.flatMap { [$0.long / .seconds(1), $0.short / .seconds(1)] }))
+    let windows = Set(plan.analysis.burnWindows.flatMap { [$0.long / .seconds(1), $0.short / .seconds(1)] })
+    past = StablePast(source.past(of: windows.sorted()), windows: windows)
+    histograms = Dictionary(
+      uniqueKeysWithValues: plan.analysis.slos.compactMap { slo in
+        guard case .ownLatency(let latency) = slo.objective else { return nil }
+        let past = StablePast(source.past(of: windows.sorted(), histogram: slo.name), windows: windows)
+        return (slo.name, Histogram(unit: latency.unit, boundaries: source.boundaries(of: slo.name), past: past))
+      })
   }
 
   /// - Parameter pod: the number of the pod that answered.
   mutating func count(_ look: TrackLook, _ track: Track, _ view: MetricsView, pod: Int = 0) {
     for kind in [LookAnswers.Question.Kind.requests, .latency] {
       let question = LookAnswers.Question(view: view, kind: kind)
-      let series = Series(track: track, pod: pod)
-      let before = counted[question]?[series]
-      counted[question, default: [:]][series] = before.map { $0 + look } ?? look
+      add(look, to: .mesh(question), Series(track: track, pod: pod))
     }
+  }
+
+  /// Counts in a histogram of the team's own.
+  mutating func count(_ look: TrackLook, _ track: Track, histogram slo: String) {
+    add(look, to: .own(slo), Series(track: track, pod: 0))
+  }
+
+  private mutating func add(_ look: TrackLook, to counter: Counter, _ series: Series) {
+    let before = counted[counter]?[series]
+    counted[counter, default: [:]][series] = before.map { $0 + look } ?? look
   }
 
   var answers: LookAnswers {
     var answers = LookAnswers()
     for question in LookAnswers.Question.all(metrics) {
       answers.answers[question] = .series(
-        (counted[question] ?? [:]).sorted { ($0.key.track.rawValue, $0.key.pod) < ($1.key.track.rawValue, $1.key.pod) }
+        (counted[.mesh(question)] ?? [:])
+          .sorted { ($0.key.track.rawValue, $0.key.pod) < ($1.key.track.rawValue, $1.key.pod) }
           .flatMap { series($0.value, $0.key.track, $0.key.pod, question) })
     }
     // Nobody imagines a caller without a proxy.
@@ -67,14 +96,29 @@ struct ImaginedCounters: Sendable {
     marks.append((time, counted))
   }
 
+  /// What a histogram of the team's own has counted of a track.
+  func histogram(of slo: String, _ track: Track) -> [MetricSeries] {
+    (counted[.own(slo)]?[Series(track: track, pod: 0)]).map { series($0, track, histogram: slo) } ?? []
+  }
+
   /// What a window until a time counted, that which was before the beginning included.
   func increase(of ask: BurnJudge.Ask, at time: Double) -> [MetricSeries] {
-    let question = LookAnswers.Question(view: ask.view, kind: ask.kind)
     let begin = time - ask.window / .seconds(1)
-    let before = begin > 0 ? marks.last { $0.time <= begin }?.counted[question] ?? [:] : [:]
-    var grown = (counted[question] ?? [:]).map { key, look in (key, before[key].map { look - $0 } ?? look) }
-    if begin < 0, let earlier = past.counts(over: -begin) { grown.append((Series(track: .stable, pod: 0), earlier)) }
-    return grown.flatMap { series($0.1, $0.0.track, $0.0.pod, question) }
+    switch ask.source {
+    case .mesh(let view, let kind):
+      let question = LookAnswers.Question(view: view, kind: kind)
+      return grown(.mesh(question), since: begin, past).flatMap { series($0.1, $0.0.track, $0.0.pod, question) }
+    case .own(let slo, let track):
+      return grown(.own(slo), since: begin, histograms[slo]?.past).filter { $0.0.track == track }
+        .flatMap { series($0.1, track, histogram: slo) }
+    }
+  }
+
+  private func grown(_ counter: Counter, since begin: Double, _ past: StablePast?) -> [(Series, TrackLook)] {
+    let before = begin > 0 ? marks.last { $0.time <= begin }?.counted[counter] ?? [:] : [:]
+    var grown = (counted[counter] ?? [:]).map { key, look in (key, before[key].map { look - $0 } ?? look) }
+    if begin < 0, let earlier = past?.counts(over: -begin) { grown.append((Series(track: .stable, pod: 0), earlier)) }
+    return grown
   }
 
   static func pod(_ number: Int, of set: String) -> String { "\(set)-\(String(100_000 + number).suffix(5))" }
@@ -105,6 +149,13 @@ struct ImaginedCounters: Sendable {
       return zip(boundaries, look.buckets).map { series("le", String($0), $1) } + [series("le", "+Inf", look.requests)]
     }
   }
+
+  private func series(_ look: TrackLook, _ track: Track, histogram slo: String) -> [MetricSeries] {
+    guard let histogram = histograms[slo] else { return [] }
+    let unit = histogram.unit == .seconds ? 1000.0 : 1
+    let buckets = zip(histogram.boundaries, look.buckets).map { (String($0 / unit), $1) } + [("+Inf", look.requests)]
+    return buckets.map { MetricSeries(labels: ["pod": track.rawValue, "le": $0], value: Double($1)) }
+  }
 }
 
 extension TrackLook {
@@ -132,8 +183,9 @@ private struct StablePast: Sendable {
   /// The longest window, in seconds.
   let reach: Double
 
-  init(_ source: some TrafficSource, windows: Set<Double>) {
-    known = source.past(of: windows.sorted()).sorted { $0.key < $1.key }.map { (window: $0.key, counts: $0.value) }
+  /// - Parameter known: by how far back they reach, in seconds.
+  init(_ known: [Double: TrackLook], windows: Set<Double>) {
+    self.known = known.sorted { $0.key < $1.key }.map { (window: $0.key, counts: $0.value) }
     reach = windows.max() ?? 0
   }
 

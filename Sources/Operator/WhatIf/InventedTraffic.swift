@@ -91,7 +91,6 @@ struct InventedTraffic: TrafficSource {
   }
 
   var duration: Double? { nil }
-  var tellsOwnLatency: Bool { true }
 
   private func behaviour(_ track: Track, at time: Double) -> TrafficModel.Behaviour {
     track == .stable || time < model.faultAfter ? model.stable : model.canary
@@ -136,6 +135,11 @@ struct InventedTraffic: TrafficSource {
     }
     return past
   }
+
+  /// It measures what the mesh does.
+  func histogram(of slo: String, _ track: Track, _ look: TrackLook, at time: Double) -> TrackLook? { look }
+  func boundaries(of slo: String) -> [Double] { boundaries }
+  func past(of windows: [Double], histogram slo: String) -> [Double: TrackLook] { past(of: windows) }
 
   private func rate(_ from: Double, _ to: Double) -> Double {
     usualRate((from + to) / 2) * (from >= model.faultAfter ? 1 - model.missing : 1)

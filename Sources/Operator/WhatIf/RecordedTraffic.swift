@@ -18,6 +18,9 @@ public struct Recording: Codable, Sendable, Hashable {
     /// What its counters counted in this look, likewise, and what it is counted per.
     public var stableEvents: [String: EventCount]?
     public var canaryEvents: [String: EventCount]?
+    /// What histograms of the team's own measured in this look, likewise, by ``Recording/histograms``.
+    public var stableHistograms: [String: TrackLook]?
+    public var canaryHistograms: [String: TrackLook]?
     /// What containers used, by pod and ``Signal``.
     public var pods: [String: [String: Double]]?
     /// Answers that are no success and no error, by their code.
@@ -36,6 +39,8 @@ public struct Recording: Codable, Sendable, Hashable {
   public struct Past: Codable, Sendable, Hashable {
     public var window: Double
     public var stable: TrackLook
+    /// What histograms of the team's own measured.
+    public var histograms: [String: TrackLook]?
 
     public init(window: Double, stable: TrackLook) {
       self.window = window
@@ -59,6 +64,9 @@ public struct Recording: Codable, Sendable, Hashable {
   /// Upper bounds of the latency buckets in milliseconds, ascending and finite.
   public var boundaries: [Double]
   public var looks: [Look]
+  /// The same of the histograms of the team's own, by the name of the SLO; absent in files of versions that did not record
+  /// them.
+  public var histograms: [String: [Double]]?
 
   public init(start: Date, interval: Double, boundaries: [Double], looks: [Look]) {
     self.start = start
@@ -80,9 +88,11 @@ public struct Recording: Codable, Sendable, Hashable {
     guard Self.intervals.contains(interval) else {
       return "interval: found \(interval), wanted the seconds of a look, from 1 to 600"
     }
-    let isAscending = zip(boundaries, boundaries.dropFirst()).allSatisfy(<)
-    guard isAscending, boundaries.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
-      return "boundaries: found \(boundaries.prefix(5)), wanted finite numbers from 0 on, ascending"
+    for (name, boundaries) in [("boundaries", boundaries)] + histogramBoundaries {
+      let isAscending = zip(boundaries, boundaries.dropFirst()).allSatisfy(<)
+      guard isAscending, boundaries.allSatisfy({ $0.isFinite && $0 >= 0 }) else {
+        return "\(name): found \(boundaries.prefix(5)), wanted finite numbers from 0 on, ascending"
+      }
     }
     guard (1...Self.maxLooks).contains(looks.count) else {
       return "looks: found \(looks.isEmpty ? "none" : "\(looks.count)"), wanted 1 to \(Self.maxLooks)"
@@ -95,6 +105,7 @@ public struct Recording: Codable, Sendable, Hashable {
         return "past[\(index)].window: found \(past.window), wanted seconds above 0"
       }
       if let problem = problem(of: past.stable) { return "past[\(index)].stable.\(problem)" }
+      if let problem = problem(of: past.histograms, "histograms") { return "past[\(index)].\(problem)" }
     }
     if let problem = otherDays?.problem { return "otherDays.\(problem)" }
     return withoutRequests.map { "\($0) has no requests in it: choose another time, or another ReplicaSet" }
@@ -121,6 +132,11 @@ public struct Recording: Codable, Sendable, Hashable {
     if let count = look.serviceRequests, !(0...Self.most).contains(count) {
       return "serviceRequests: found \(count), wanted 0 to \(Self.most)"
     }
+    for (field, histograms) in [
+      ("stableHistograms", look.stableHistograms), ("canaryHistograms", look.canaryHistograms),
+    ] {
+      if let problem = problem(of: histograms, field) { return problem }
+    }
     for (name, events) in [("stable", look.stableEvents), ("canary", look.canaryEvents)] {
       let isWrong = { (count: EventCount) in !count.requests.isFinite || count.requests < 0 || !(count.events >= 0) }
       if let (slo, count) = events?.first(where: { isWrong($0.value) }) {
@@ -132,7 +148,21 @@ public struct Recording: Codable, Sendable, Hashable {
       .map { "\($0.0): found \($0.1), wanted 0 to 1e18" }
   }
 
-  private func problem(of track: TrackLook) -> String? {
+  private var histogramBoundaries: [(String, [Double])] {
+    (histograms ?? [:]).sorted { $0.key < $1.key }.map { ("histograms.\($0.key)", $0.value) }
+  }
+
+  private func problem(of histograms: [String: TrackLook]?, _ field: String) -> String? {
+    for (slo, look) in (histograms ?? [:]).sorted(by: { $0.key < $1.key }) {
+      let name = "histograms.\(slo)"
+      if let problem = problem(of: look, self.histograms?[slo] ?? [], name) { return "\(field).\(slo).\(problem)" }
+    }
+    return nil
+  }
+
+  private func problem(of track: TrackLook) -> String? { problem(of: track, boundaries, "boundaries") }
+
+  private func problem(of track: TrackLook, _ boundaries: [Double], _ name: String) -> String? {
     guard (0...Self.most).contains(track.requests) else {
       return "requests: found \(track.requests), wanted 0 to \(Self.most)"
     }
@@ -140,13 +170,24 @@ public struct Recording: Codable, Sendable, Hashable {
       return "failed: found \(track.failed), wanted 0 to \(track.requests), which is all requests"
     }
     guard track.buckets.count == boundaries.count else {
-      return "buckets: found \(track.buckets.count), wanted \(boundaries.count), one for each of boundaries"
+      return "buckets: found \(track.buckets.count), wanted \(boundaries.count), one for each of \(name)"
     }
     let isRising = zip(track.buckets, track.buckets.dropFirst()).allSatisfy(<=)
     guard isRising, (track.buckets.first ?? 0) >= 0, (track.buckets.last ?? 0) <= track.requests else {
       return "buckets: found \(track.buckets.prefix(5)), wanted counts that never fall, from 0 to \(track.requests)"
     }
     return nil
+  }
+
+  /// The plan's objectives on histograms of which nothing is recorded, of one of the tracks at least.
+  public func unknownHistograms(of plan: Plan) -> [String] {
+    plan.analysis.slos.compactMap { slo in
+      guard case .ownLatency = slo.objective else { return nil }
+      let isKnown = [\Look.stableHistograms, \.canaryHistograms].allSatisfy { track in
+        looks.contains { $0[keyPath: track]?[slo.name]?.requests ?? 0 > 0 }
+      }
+      return isKnown ? nil : slo.name
+    }
   }
 
   /// What limits the trust in a trial with it, for people.
@@ -173,6 +214,7 @@ struct RecordedTraffic: TrafficSource {
   private var random: SeededRandom
   private let nearest: [Track: [TrackLook]]
   private var values: [SeriesKey: [Double?]] = [:]
+  private var patterns: [SeriesKey: [TrackLook]] = [:]
   /// Requests per second of both revisions together.
   private var rates: [Double] = []
 
@@ -205,7 +247,6 @@ struct RecordedTraffic: TrafficSource {
 
   var boundaries: [Double] { recording.boundaries }
   var canaryParts: [TrackLook] { [] }
-  var tellsOwnLatency: Bool { false }
   var duration: Double? { Double(recording.looks.count) * recording.interval }
 
   /// Where there are no requests, the look before that has some; at the beginning, the first one that has.
@@ -236,6 +277,38 @@ struct RecordedTraffic: TrafficSource {
 
   func past(of windows: [Double]) -> [Double: TrackLook] {
     Dictionary((recording.past ?? []).filter { $0.window > 0 }.map { ($0.window, $0.stable) }) { $1 }
+  }
+
+  func boundaries(of slo: String) -> [Double] { recording.histograms?[slo] ?? [] }
+
+  func past(of windows: [Double], histogram slo: String) -> [Double: TrackLook] {
+    Dictionary(
+      (recording.past ?? []).compactMap { past in
+        past.window > 0 ? past.histograms?[slo].map { (past.window, $0) } : nil
+      }
+    ) { $1 }
+  }
+
+  /// As many of the recorded answers as the track had by request, with the recorded times of its own.
+  mutating func histogram(of slo: String, _ track: Track, _ look: TrackLook, at time: Double) -> TrackLook? {
+    let key = SeriesKey(slo: slo, track: track)
+    let own = track == .stable ? \Recording.Look.stableHistograms : \.canaryHistograms
+    let pattern = patterns[key] ?? Self.filled(recording.looks.map { $0[keyPath: own]?[slo] })
+    patterns[key] = pattern
+    let index = index(time)
+    guard pattern.indices.contains(index) else { return nil }
+    func share(_ looks: ArraySlice<Recording.Look>) -> Double? {
+      let served = looks.reduce(0) { $0 + ((track == .stable ? $1.stable : $1.canary)?.requests ?? 0) }
+      let measured = looks.reduce(0) { $0 + ($1[keyPath: own]?[slo]?.requests ?? 0) }
+      return served > 0 && measured > 0 ? Double(measured) / Double(served) : nil
+    }
+    guard let share = share(recent(index)) ?? share(recording.looks[...]) else { return nil }
+    return draw(random.poisson(Double(look.requests) * share), as: pattern[index])
+  }
+
+  /// The looks up to one that a rate is made of.
+  private func recent(_ end: Int) -> ArraySlice<Recording.Look> {
+    recording.looks[max(0, end - max(1, Int(Self.window / recording.interval)) + 1)...end]
   }
 
   private mutating func draw(_ requests: Int, as pattern: TrackLook) -> TrackLook {
@@ -318,10 +391,10 @@ struct RecordedTraffic: TrafficSource {
   mutating func events(
     _ slo: SLO, _ counted: SLO.Counted, _ track: Track, requests: Int, at time: Double
   ) -> EventCount? {
-    let end = index(time)
-    let looks = recording.looks[max(0, end - max(1, Int(Self.window / recording.interval)) + 1)...end]
     // Where there are none, those of the whole recording stand in.
-    guard let (counts, served) = Self.sum(looks, slo.name, track) ?? Self.sum(recording.looks[...], slo.name, track)
+    guard
+      let (counts, served) = Self.sum(recent(index(time)), slo.name, track)
+        ?? Self.sum(recording.looks[...], slo.name, track)
     else { return nil }
     let per = counted.per == nil ? requests : random.poisson(Double(requests) * counts.requests / served)
     guard counted.bounds == nil else {

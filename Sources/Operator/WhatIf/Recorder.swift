@@ -81,6 +81,7 @@ public struct Recorder: Sendable {
     let past = try await past(plan, stable, canary, before: start, step)
     let otherDays = try await otherDays(plan, stable: stable, canary: canary, span, step, to: &looks)
     var recording = try assemble(looks, histograms, among: native.kept, past, span: span, step: step)
+    try await addHistograms(plan, stable, canary, span, step, namespaceLabel, to: &recording)
     recording.stableSet = stable
     recording.canarySet = canary
     recording.otherDays = otherDays
@@ -118,7 +119,8 @@ public struct Recorder: Sendable {
     for window in Set(plan.analysis.burnWindows.flatMap { [$0.long, $0.short] }) {
       let seconds = window / .seconds(1)
       for kind in [LookAnswers.Question.Kind.requests, .latency] {
-        guard let query = BurnJudge.text(BurnJudge.Ask(window: window, view: view, kind: kind), metrics, [scope]) else {
+        guard let query = BurnJudge.text(BurnJudge.Ask(window: window, source: .mesh(view, kind)), metrics, [scope])
+        else {
           continue
         }
         let values = try await matrix(query, [start], step)
@@ -197,15 +199,20 @@ public struct Recorder: Sendable {
     return PastLooks.values(series)
   }
 
+  /// What the plan's queries are asked of one revision, whichever track it is.
+  static func setting(_ plan: Plan, _ set: String, _ label: String?) -> QuerySetting {
+    let scope = MetricsScope(
+      namespace: plan.namespace, services: plan.services, stableReplicaSet: set, canaryReplicaSet: set)
+    let hash = String(set.split(separator: "-").last ?? "")
+    return QuerySetting(
+      plan: plan, scope: scope, hashes: [.stable: hash, .canary: hash], step: nil, namespaceLabel: label)
+  }
+
   private func addValues(
     _ plan: Plan, _ track: Track, _ set: String, _ span: TrafficSpan, _ step: Duration, _ label: String?,
     to looks: inout [Date: Recording.Look]
   ) async throws {
-    let scope = MetricsScope(
-      namespace: plan.namespace, services: plan.services, stableReplicaSet: set, canaryReplicaSet: set)
-    let hash = String(set.split(separator: "-").last ?? "")
-    let setting = QuerySetting(
-      plan: plan, scope: scope, hashes: [.stable: hash, .canary: hash], step: nil, namespaceLabel: label)
+    let setting = Self.setting(plan, set, label)
     for slo in plan.analysis.slos {
       guard case .query(let query) = slo.objective else { continue }
       if let counted = query.counted {

@@ -55,8 +55,6 @@ public struct Rehearsal: Sendable {
   private var served: [Track: Double] = [:]
   /// What the counters of the plan's queries stand at.
   private var counted: [QueryQuestion: Double] = [:]
-  /// What the buckets of its own histograms stand at.
-  private var answered: [Track: TrackLook] = [:]
   private var servedSince: Date?
 
   private static let start = Date(timeIntervalSince1970: 0)
@@ -84,7 +82,9 @@ public struct Rehearsal: Sendable {
     counters = ImaginedCounters(plan: plan, source: source)
     judge = RunJudge(plan: plan, scope: counters.scope, metrics: counters.metrics)
     guards = GuardJudge(scope: counters.scope, risk: GuardJudge.risk(of: plan))
-    budgets = BurnJudge(plan: plan, scope: counters.scope, metrics: counters.metrics)
+    budgets = BurnJudge(
+      plan: plan, scope: counters.scope, metrics: counters.metrics,
+      queries: QuerySetting(plan: plan, scope: counters.scope, hashes: [:], step: nil, namespaceLabel: nil))
     run = RunState(
       name: "imagined", revision: ImaginedCluster.revision, stable: ImaginedCluster.stable, demand: settings.replicas,
       since: Self.start)
@@ -196,10 +196,8 @@ public struct Rehearsal: Sendable {
       let copies = source.look(from: from, to: from + duration, share: mirror.fraction * (1 - share))
       if let copies = copies[.canary] { counters.count(copies, .canary, .callee) }
     }
-    for (track, counts) in look {
-      count(counts.requests, track, at: from)
-      answered[track] = answered[track].map { $0 + counts } ?? counts
-    }
+    // In an order of its own: each draws random numbers.
+    for (track, counts) in look.sorted(by: { $0.key.rawValue < $1.key.rawValue }) { count(counts, track, at: from) }
     if run.pause == nil { pausedSince = nil }
     looked = now
     judge.record(
@@ -224,15 +222,22 @@ public struct Rehearsal: Sendable {
     }
   }
 
-  /// Advances the counters of the plan's queries while a track answers requests.
-  private mutating func count(_ requests: Int, _ track: Track, at time: Double) {
+  /// Advances the plan's own counters and histograms while a track answers requests.
+  private mutating func count(_ look: TrackLook, _ track: Track, at time: Double) {
     for slo in plan.analysis.slos {
-      guard case .query(let query) = slo.objective, let counters = query.counted,
-        let events = source.events(slo, counters, track, requests: requests, at: time)
-      else { continue }
-      counted[QueryQuestion(slo: slo.name, track: track, part: .amount(0)), default: 0] += events.events
-      if counters.per != nil {
-        counted[QueryQuestion(slo: slo.name, track: track, part: .per(0)), default: 0] += events.requests
+      switch slo.objective {
+      case .errorRate, .latency: break
+      case .ownLatency:
+        guard let own = source.histogram(of: slo.name, track, look, at: time) else { continue }
+        counters.count(own, track, histogram: slo.name)
+      case .query(let query):
+        guard let counters = query.counted,
+          let events = source.events(slo, counters, track, requests: look.requests, at: time)
+        else { continue }
+        counted[QueryQuestion(slo: slo.name, track: track, part: .amount(0)), default: 0] += events.events
+        if counters.per != nil {
+          counted[QueryQuestion(slo: slo.name, track: track, part: .per(0)), default: 0] += events.requests
+        }
       }
     }
   }
@@ -258,16 +263,6 @@ public struct Rehearsal: Sendable {
       pods: signals.pods, traffic: target, at: now, isCounted: isCounted)
   }
 
-  private func buckets(_ question: QueryQuestion) -> [MetricSeries] {
-    guard source.tellsOwnLatency, let look = answered[question.track],
-      case .ownLatency(let latency)? = plan.analysis.slos.first(where: { $0.name == question.slo })?.objective
-    else { return [] }
-    let unit = latency.unit == .seconds ? 1000.0 : 1
-    return (zip(source.boundaries, look.buckets).map { (String($0 / unit), $1) } + [("+Inf", look.requests)]).map {
-      MetricSeries(labels: ["pod": question.track.rawValue, "le": $0], value: Double($1))
-    }
-  }
-
   /// Asks the plan's own queries as often as the judge would have them asked.
   private mutating func ask(_ target: TrafficTarget, _ share: Double) {
     let setting = QuerySetting(
@@ -286,7 +281,9 @@ public struct Rehearsal: Sendable {
       }
     }
     var series: [QueryQuestion: LookAnswers.Answer] = [:]
-    for question in round.texts.keys where question.part == .buckets { series[question] = .series(buckets(question)) }
+    for question in round.texts.keys where question.part == .buckets {
+      series[question] = .series(counters.histogram(of: question.slo, question.track))
+    }
     for question in round.texts.keys where question.part != .value && question.part != .buckets {
       let labels = ["pod": question.track.rawValue]
       series[question] = .series(counted[question].map { [MetricSeries(labels: labels, value: $0)] } ?? [])

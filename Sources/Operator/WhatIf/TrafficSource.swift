@@ -45,8 +45,14 @@ protocol TrafficSource: Sendable {
   /// - Returns: by window, those of which something is known.
   func past(of windows: [Double]) -> [Double: TrackLook]
 
-  /// Whether a histogram of the team's own measures what the mesh's does; nothing is known of one otherwise.
-  var tellsOwnLatency: Bool { get }
+  /// What a histogram of the team's own measured while a track answered requests; `nil` where nothing is known of it.
+  mutating func histogram(of slo: String, _ track: Track, _ look: TrackLook, at time: Double) -> TrackLook?
+
+  /// The upper bounds of its buckets, as ``boundaries``.
+  func boundaries(of slo: String) -> [Double]
+
+  /// What it measured of stable before the beginning, as ``past(of:)``.
+  func past(of windows: [Double], histogram slo: String) -> [Double: TrackLook]
 
   /// What guards see at the end of a look; `nil` where nothing is known.
   mutating func signals(_ look: TrialLook) -> TrialSignals?

@@ -19,6 +19,19 @@ public struct HistogramMetric: Sendable, Hashable {
     return sum("_bucket", ["le"] + Self.process) + " or " + sum("", Self.process)
   }
 
+  /// What grew in `$(window)`, all processes together.
+  public func increaseText(
+    _ values: [QueryVariable: String], confinedTo confinement: PromQLQuery.Confinement?
+  ) -> String {
+    func sum(_ suffix: String, _ grouping: QueryNode.Grouping?) -> String {
+      var selector = selector
+      selector.name = (selector.name ?? "") + suffix
+      let increase = QueryNode.call("increase", [.range(.selector(selector), .window)])
+      return PromQLQuery.print(.aggregation("sum", grouping, [increase]), values, confinement)
+    }
+    return sum("_bucket", QueryNode.Grouping(word: "by", labels: ["le"])) + " or " + sum("", nil)
+  }
+
   /// The unit that the name says, as Prometheus' naming practices have it; `nil` where it says none.
   var unit: LatencyUnit? {
     guard let name = selector.name else { return nil }

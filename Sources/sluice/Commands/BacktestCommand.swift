@@ -102,8 +102,8 @@ struct BacktestCommand: AsyncParsableCommand {
     let (stable, canary) = (count(recording, \.stable), count(recording, \.canary))
     let span = Times.span(Double(recording.looks.count) * recording.interval)
     let title = "recorded: \(span), \(stable) requests to the stable revision and \(canary) to the other one"
-    let unread = plan.analysis.slos.filter { if case .ownLatency = $0.objective { true } else { false } }.map {
-      "the metric of \($0.name) is not in the history that is read, so that it stays Unknown"
+    let unread = recording.unknownHistograms(of: plan).map {
+      "the history has nothing of the metric of \($0) for one of the revisions, so that it stays Unknown"
     }
     try await Trial(
       plan: plan, options: trial, title: title, cautions: recording.cautions + unread
