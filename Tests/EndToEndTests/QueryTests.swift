@@ -103,16 +103,23 @@ extension EndToEnd {
     }
   }
 
-  @Test("a histogram of the application's own judges latency, and rolls a slow image back")
+  @Test("a histogram of the application's own judges latency, in a bake and in the error budget too")
   func ownHistogram() async throws {
     // What the pods' own proxies measure stands for what an application might.
     let metric = "istio_request_duration_milliseconds{reporter=\"destination\",pod=~\"$(pods)\"}"
     var manifest = Self.shop("{name: own, latency: {quantile: \"90\", max: 250ms, metric: '\(metric)'}}")
     manifest.warmUp = "0s"
+    manifest.more = ["bake: {for: 8s}"]
     try await Shop.open("own-histogram", manifest) { shop in
       try await shop.setImage("v2")
       try await shop.status(0)
       #expect(shop.weights.filter { $0 > 0 } == [20, 50, 100])
+      let checks = try await shop.run("v2")[path: ["status", "checks"]]?.array ?? []
+      let baked = try #require(checks.first { $0["name"]?.string == "own" && $0["kind"] == nil })
+      #expect(baked["verdict"]?.string == "Pass")
+      #expect(baked["message"]?.string?.contains("by stable's rate before") == true, "\(baked)")
+      let budget = try #require(checks.first { $0["kind"]?.string == "BurnRate" })
+      #expect(budget["message"]?.string?.hasPrefix("the budget of own burns ") == true, "\(budget)")
       try await shop.setImage("v3-slow400")
       try await shop.status(2)
       try await expectRejected(shop, "v3-slow400", naming: "own: requests slower than 250 ms")
