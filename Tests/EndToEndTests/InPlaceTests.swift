@@ -71,10 +71,10 @@ extension EndToEnd {
       try await shop.setImage("v2")
       try await shop.status(5, exitOnPause: true)
       for count in 1...4 {
-        try await shop.kubectl(
-          "apply", "--server-side", "--field-manager=argocd-controller", "--force-conflicts", "-f", "-",
-          input: Self.route)
-        if count < 4 { try await shop.untilWeight(20) }
+        let answer = try await shop.kubectl(
+          "apply", "--server-side", "--field-manager=argocd-controller", "--force-conflicts", "--output=json", "-f",
+          "-", input: Self.route)
+        if count < 4 { try await shop.untilWeight(20, after: JSON(parsing: Data(answer.utf8))) }
       }
       let paused = try await shop.until("the run to pause", "rolloutruns.sluice.dev") {
         $0[path: ["status", "pause", "kind"]]?.string == "Conflict"

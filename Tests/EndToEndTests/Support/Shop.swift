@@ -132,10 +132,12 @@ struct Shop: Sendable {
   }
 
   /// Waits until this part of the traffic is routed to the canary.
-  func untilWeight(_ weight: Int) async throws {
+  /// - Parameter change: what the route was changed to meanwhile, which the record may not hold yet.
+  func untilWeight(_ weight: Int, after change: JSON? = nil) async throws {
+    let version = change.flatMap { Int($0.resourceVersion) } ?? 0
     _ = try await poll("weight \(weight)", within: .seconds(90)) {
       [Self.virtualServices, Self.httpRoutes].flatMap { cluster.record.live($0, in: namespace) }
-        .first { $0.canaryWeight == weight }
+        .first { $0.canaryWeight == weight && Int($0.resourceVersion) ?? 0 > version }
     }
   }
 
