@@ -22,6 +22,7 @@ final class ClusterRecord: Sendable {
   static let ofGateways = "httproutes.gateway.networking.k8s.io"
 
   private struct State {
+    var watched: [String] = []
     var partial: [String: Data] = [:]
     var versions: [String: [Version]] = [:]
     var live: [String: JSON] = [:]
@@ -35,6 +36,7 @@ final class ClusterRecord: Sendable {
   /// - Parameter hasGateways: whether the Gateway API is served.
   func start(_ kubectl: Program, hasGateways: Bool, logs: URL) throws {
     for resource in Self.resources + (hasGateways ? [Self.ofGateways] : []) {
+      state.withLock { $0.watched.append(resource) }
       let arguments = [
         "get", resource, "--all-namespaces", "--watch", "--output-watch-events", "--output=json",
       ]
@@ -72,6 +74,15 @@ final class ClusterRecord: Sendable {
     let version = Version(resource: resource, isDeleted: type == "DELETED", object: object, number: number)
     state.versions[object.namespace, default: []].append(version)
     state.live[key] = version.isDeleted ? nil : object
+  }
+
+  /// The resources that are watched.
+  var watched: [String] { state.withLock { $0.watched } }
+
+  /// Whether every one of these objects is held as it is here, or newer.
+  func holds(_ objects: [JSON], in namespace: String) -> Bool {
+    let held = Dictionary(versions(in: namespace).map { ($0.object.uid, $0.number) }, uniquingKeysWith: max)
+    return objects.allSatisfy { held[$0.uid, default: -1] >= Int($0.resourceVersion) ?? 0 }
   }
 
   /// What went wrong with the watches.

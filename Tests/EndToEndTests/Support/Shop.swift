@@ -75,7 +75,7 @@ struct Shop: Sendable {
     return outcome.output
   }
 
-  /// Waits with `sluice status --wait` for an end, and for this exit code.
+  /// Waits with `sluice status --wait` for an end, and for this exit code; the record then holds what led to it.
   func status(
     _ code: Int32, exitOnPause: Bool = false, sourceLocation: SourceLocation = #_sourceLocation
   ) async throws {
@@ -83,6 +83,7 @@ struct Shop: Sendable {
     let outcome = try await cluster.sluice.run(
       arguments + (exitOnPause ? ["--exit-on-pause"] : []), deadline: .seconds(130))
     try #require(outcome.exitCode == code, "wanted exit code \(code): \(outcome)", sourceLocation: sourceLocation)
+    try await untilRecorded()
   }
 
   // MARK: - What users see
@@ -128,6 +129,14 @@ struct Shop: Sendable {
     } catch let error as HarnessError {
       let seen = cluster.record.live(resource, in: namespace).map { $0["status"] ?? $0 }
       throw HarnessError("\(error); the \(resource) there are: \(seen.map(\.pretty).joined(separator: "\n"))")
+    }
+  }
+
+  /// Waits until the record holds what there is now: its watches run behind what others are told.
+  private func untilRecorded() async throws {
+    let present = try await list(cluster.record.watched.filter { $0 != "events" }.joined(separator: ","))
+    _ = try await poll("the record to hold what there is", within: .seconds(90)) {
+      cluster.record.holds(present, in: namespace) ? true : nil
     }
   }
 
