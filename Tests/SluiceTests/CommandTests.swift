@@ -151,22 +151,30 @@ import Testing
         == ["kubectl.kubernetes.io/restartedAt": "2026-01-01T12:00:00Z"])
   }
 
-  @Test("a Rollout that is idle has settled only when its stable revision is the one that is wanted")
+  @Test("what a status says of a revision counts only while the Deployment's template holds that one")
   func standing() throws {
-    var rollout = try running().rollout
-    func standing(_ phase: RolloutPhase, wanted: Bool) -> Standing {
-      rollout.status?.phase = phase
-      return Standing(rollout, isStableWanted: wanted)
+    var snapshot = try running()
+    func standing(_ phase: RolloutPhase, _ wanted: WantedRevision) -> Standing {
+      snapshot.rollout.status?.phase = phase
+      return Standing(snapshot, wanted: wanted)
     }
-    #expect(standing(.idle, wanted: true) == .settled)
-    #expect(standing(.idle, wanted: false) == .unsettled)
-    #expect(standing(.rejected, wanted: false) == .rejected)
-    #expect(standing(.rejected, wanted: true) == .unsettled)
-    #expect(standing(.stalled, wanted: false) == .stalled)
-    #expect(standing(.paused, wanted: false) == .paused)
-    #expect(standing(.running, wanted: true) == .unsettled)
-    rollout.metadata.generation = 2
-    #expect(standing(.idle, wanted: true) == .unsettled)
+    snapshot.run?.status?.phase = .paused
+    let states: [(RolloutPhase, [Standing])] = [
+      (.idle, [.settled, .unsettled, .unsettled]), (.rejected, [.unsettled, .rejected, .unsettled]),
+      (.stalled, [.stalled, .stalled, .stalled]), (.paused, [.paused, .paused, .unsettled]),
+      (.running, [.unsettled, .unsettled, .unsettled]),
+    ]
+    for (phase, expected) in states {
+      #expect([.stable, .tried, .new].map { standing(phase, $0) } == expected, "\(phase)")
+    }
+    // While it bakes a run is promoting, paused or not.
+    snapshot.run?.status?.phase = .promoting
+    #expect(standing(.paused, .tried) == .paused)
+    // A command let it go on a moment ago.
+    snapshot.run?.status?.phase = .progressing
+    #expect(standing(.paused, .tried) == .unsettled)
+    snapshot.rollout.metadata.generation = 2
+    #expect(standing(.idle, .stable) == .unsettled && standing(.stalled, .tried) == .unsettled)
     #expect([Standing.settled, .rejected, .stalled, .unsettled, .paused].map(\.rawValue) == [0, 2, 3, 4, 5])
   }
 

@@ -51,13 +51,26 @@ extension Session {
     }
   }
 
-  /// Whether the stable revision is the one that the Deployment's template holds, both read now: right after a change
-  /// the Rollout's status still speaks of the time before it.
-  func isStableWanted(_ rollout: Rollout) async throws -> Bool {
-    guard let name = rollout.status?.stable?.replicaSet else { return false }
-    guard let deployment = try await client.find(.deployments, key(rollout.spec.workloadRef.name)),
-      let set = try await client.find(.replicaSets, key(name))
-    else { return false }
-    return Revisions.template(of: deployment) == Revisions.template(of: set)
+  /// What the Deployment's template holds, all read now: right after a change the Rollout's status still speaks of the time
+  /// before it.
+  func wanted(_ snapshot: RolloutSnapshot) async throws -> WantedRevision {
+    guard let deployment = try await client.find(.deployments, key(snapshot.rollout.spec.workloadRef.name)) else {
+      return .tried
+    }
+    func holds(_ name: String?) async throws -> Bool? {
+      guard let name, let set = try await client.find(.replicaSets, key(name)) else { return nil }
+      return Revisions.template(of: deployment) == Revisions.template(of: set)
+    }
+    if try await holds(snapshot.rollout.status?.stable?.replicaSet) ?? false { return .stable }
+    return try await holds(snapshot.run?.status?.canary?.replicaSet) ?? true ? .tried : .new
   }
+}
+
+/// The revision in a Deployment's template, as a Rollout knows it.
+enum WantedRevision: Sendable {
+  case stable
+  /// That of the run that matters now, or there is nothing to compare with.
+  case tried
+  /// Another one, which the controller has not looked at yet.
+  case new
 }

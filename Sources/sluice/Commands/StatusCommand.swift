@@ -15,16 +15,16 @@ enum Standing: Int32, Sendable, Equatable {
   /// A run waits for a person.
   case paused = 5
 
-  /// - Parameter isStableWanted: whether the stable revision is the one in the Deployment's template.
-  init(_ rollout: Rollout, isStableWanted: Bool) {
-    let status = rollout.status
-    let isObserved = (status?.observedGeneration ?? 0) >= (rollout.metadata.generation ?? 0)
-    switch status?.phase {
-    case .idle: self = isObserved && isStableWanted ? .settled : .unsettled
-    // The template of the rejected revision is still there; another one has not been looked at yet.
-    case .rejected: self = isStableWanted ? .unsettled : .rejected
+  /// What the status says of a revision counts only while that one is wanted: a pipeline asks right after its change.
+  init(_ snapshot: RolloutSnapshot, wanted: WantedRevision) {
+    let (rollout, run) = (snapshot.rollout, snapshot.run?.status)
+    let isObserved = (rollout.status?.observedGeneration ?? 0) >= (rollout.metadata.generation ?? 0)
+    switch rollout.status?.phase {
+    case .idle: self = isObserved && wanted == .stable ? .settled : .unsettled
+    case .rejected: self = wanted == .tried ? .rejected : .unsettled
     case .stalled: self = isObserved ? .stalled : .unsettled
-    case .paused: self = .paused
+    // The run's own status is the first to tell of a command that let it go on.
+    case .paused: self = wanted != .new && run?.phase != .progressing ? .paused : .unsettled
     case .waiting, .running, .deleting, nil: self = .unsettled
     }
   }
@@ -60,7 +60,7 @@ struct StatusCommand: AsyncParsableCommand {
     var said = ""
     while true {
       let snapshot = try await session.snapshot(rollout)
-      let standing = Standing(snapshot.rollout, isStableWanted: try await session.isStableWanted(snapshot.rollout))
+      let standing = Standing(snapshot, wanted: try await session.wanted(snapshot))
       let line = RolloutPanel.line(snapshot)
       if line != said { Output.print([line]) }
       said = line
