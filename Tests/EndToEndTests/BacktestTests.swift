@@ -4,7 +4,7 @@ import KubernetesAPI
 import Testing
 
 /// A plan that is tried on the history of a real Prometheus, which is given all of its samples at once: there is no cluster.
-@Suite("A release of the past", .noted, .timeLimit(.minutes(2))) struct BacktestTests {
+@Suite("A release of the past", .noted, .timeLimit(.minutes(5))) struct BacktestTests {
   @Test("guards know a recorded release's other days, from a Prometheus and from the file that was kept of it")
   func otherDays() async throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "backtest-\(UUID().uuidString)")

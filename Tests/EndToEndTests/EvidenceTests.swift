@@ -78,7 +78,7 @@ extension EndToEnd {
   func distribution() async throws {
     // 40 ms instead of 20 in the median, and 80 ms at the 99th percentile as stable has.
     let slower = "v2-slow40-tail80"
-    var manifest = Manifest(steps: ["{weight: 50, analyze: {for: 20s}}"])
+    var manifest = Manifest(steps: ["{weight: 50, analyze: {for: 30s}}"])
     manifest.slos = [
       "{name: p99, latency: {quantile: \"99\", max: 500ms}}",
       "{name: whole, mode: DryRun, latency: {quantile: \"99\", max: 500ms}, compare: {distribution: {}}}",

@@ -2,7 +2,7 @@ import KubernetesAPI
 import Testing
 
 /// The product as its users have it: the controller as a process, a Kubernetes API by kubectl, a real Prometheus.
-@Suite("Sluice end to end", .cluster("shops"), .noted, .timeLimit(.minutes(10)))
+@Suite("Sluice end to end", .cluster("shops"), .noted, .timeLimit(.minutes(20)))
 struct EndToEnd {}
 
 extension EndToEnd {

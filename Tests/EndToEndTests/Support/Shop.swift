@@ -79,9 +79,10 @@ struct Shop: Sendable {
   func status(
     _ code: Int32, exitOnPause: Bool = false, sourceLocation: SourceLocation = #_sourceLocation
   ) async throws {
-    let arguments = ["status", "checkout", "--namespace", namespace, "--wait", "--timeout", "120s"]
+    // Far more than it takes: the machine may be busy.
+    let arguments = ["status", "checkout", "--namespace", namespace, "--wait", "--timeout", "300s"]
     let outcome = try await cluster.sluice.run(
-      arguments + (exitOnPause ? ["--exit-on-pause"] : []), deadline: .seconds(130))
+      arguments + (exitOnPause ? ["--exit-on-pause"] : []), deadline: .seconds(310))
     try #require(outcome.exitCode == code, "wanted exit code \(code): \(outcome)", sourceLocation: sourceLocation)
     try await untilRecorded()
   }
@@ -122,7 +123,7 @@ struct Shop: Sendable {
   /// Waits for a state of an object of the record; the newest version of each is asked.
   @discardableResult
   func until(
-    _ what: String, _ resource: String, within limit: Duration = .seconds(90), _ holds: (JSON) -> Bool
+    _ what: String, _ resource: String, within limit: Duration = .seconds(180), _ holds: (JSON) -> Bool
   ) async throws -> JSON {
     do {
       return try await poll(what, within: limit) { cluster.record.live(resource, in: namespace).first(where: holds) }
@@ -144,7 +145,7 @@ struct Shop: Sendable {
   /// - Parameter change: what the route was changed to meanwhile, which the record may not hold yet.
   func untilWeight(_ weight: Int, after change: JSON? = nil) async throws {
     let version = change.flatMap { Int($0.resourceVersion) } ?? 0
-    _ = try await poll("weight \(weight)", within: .seconds(90)) {
+    _ = try await poll("weight \(weight)", within: .seconds(180)) {
       [Self.virtualServices, Self.httpRoutes].flatMap { cluster.record.live($0, in: namespace) }
         .first { $0.canaryWeight == weight && Int($0.resourceVersion) ?? 0 > version }
     }
