@@ -27,6 +27,8 @@ struct MeshState: Sendable {
   /// The pod of each revision that is the bad one, where one is to be.
   private var badPods: [String: ObjectKey] = [:]
 
+  /// Ticks are due ten times a second; up to this many seconds, one is in time.
+  private static let usualTick = 1.0
   private var lastTick: Date?
   private var fingerprint: [String] = []
   private var effective = MeshConfig()
@@ -49,21 +51,24 @@ struct MeshState: Sendable {
   /// tick before.
   /// - Parameter objects: nil where nothing changed since the tick before.
   mutating func tick(_ objects: MeshObjects?, now: Date) {
-    if let objects { observe(objects, now: now) }
+    let elapsed = max(0, lastTick.map { now.timeIntervalSince($0) } ?? 0)
+    if let objects { observe(objects, now: now, late: max(0, elapsed - Self.usualTick)) }
     while let next = pending.first, next.due <= now {
       effective = next.config
       pending.removeFirst()
     }
-    let elapsed = min(settings.longestTick, max(0, lastTick.map { now.timeIntervalSince($0) } ?? 0))
     lastTick = now
-    usage.advance(pods, seconds: elapsed, now: now, random: &random)
-    for caller in effective.callers { send(caller, seconds: elapsed, now: now) }
-    probe(seconds: elapsed)
+    let seconds = min(settings.longestTick, elapsed)
+    usage.advance(pods, seconds: seconds, now: now, random: &random)
+    for caller in effective.callers { send(caller, seconds: seconds, now: now) }
+    probe(seconds: seconds)
   }
 
   // MARK: Seeing the cluster
 
-  private mutating func observe(_ objects: MeshObjects, now: Date) {
+  /// - Parameter late: how much later than usual this tick is, in seconds. Proxies learn what changed meanwhile without it:
+  ///   else a sandbox that got no processor for a while would send requests to pods that went in good order.
+  private mutating func observe(_ objects: MeshObjects, now: Date, late: Double) {
     var seen: [ObjectKey: MeshPod] = [:]
     for object in objects.pods {
       let known = pods[object.objectKey].flatMap { $0.resourceVersion == object.resourceVersion ? $0 : nil }
@@ -95,7 +100,7 @@ struct MeshState: Sendable {
       effective = config
       return
     }
-    let delay = Double.random(in: settings.propagation, using: &random)
+    let delay = max(0, Double.random(in: settings.propagation, using: &random) - late)
     let due = max(now.addingTimeInterval(delay), pending.last?.due ?? now)
     pending.append((due, config))
   }

@@ -90,6 +90,8 @@ struct MeshObjects: Sendable {
 /// Gateway's class, in Envoy's. See ``MeshCallers`` and ``MeshApplication`` for the annotations that steer it.
 final class SimulatedMesh: Sendable {
   private let state: Mutex<MeshState>
+  /// A busy cluster may change all the time.
+  private static let readings = 5
   /// The version of the source that was read last.
   private let version = Mutex<UInt64?>(nil)
 
@@ -99,9 +101,16 @@ final class SimulatedMesh: Sendable {
 
   /// Sends what is due since the tick before; the first one only looks around.
   func tick(_ source: some MeshSource) {
-    let change = source.changed(MeshObjects.types, since: version.withLock { $0 })
-    version.withLock { $0 = change.version }
-    let objects = change.hasChanged ? MeshObjects(source) : nil
+    var objects: MeshObjects?
+    // Kinds are read one after the other; what changed meanwhile would leave routes without their endpoints.
+    for _ in 0..<Self.readings {
+      let change = source.changed(MeshObjects.types, since: version.withLock { $0 })
+      version.withLock { $0 = change.version }
+      guard change.hasChanged else { break }
+      objects = MeshObjects(source)
+      // Such a source cannot tell.
+      if change.version == nil { break }
+    }
     let now = source.now
     state.withLock { $0.tick(objects, now: now) }
   }

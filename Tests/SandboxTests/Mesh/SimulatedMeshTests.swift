@@ -113,6 +113,21 @@ struct SimulatedMeshTests {
     #expect(world.source("checkout-stable") == stable)
   }
 
+  @Test("a sandbox that got no processor for a while sends no request by a route that was changed meanwhile")
+  func lateTick() {
+    var world = MeshWorld.twoTracks(settings: MeshSettings(propagation: 0.2...0.2))
+    world.virtualService([MeshWorld.split(100, 0)])
+    world.run(seconds: 2)
+    let stable = world.source("checkout-stable")
+    // In good order: the route first, then the pods.
+    world.virtualService([MeshWorld.split(0, 100)])
+    world.remove(.pods, "stable-1")
+    world.tick(after: 4)
+    #expect(world.source("checkout-stable") == stable)
+    #expect(world.source("checkout-canary") > 300)
+    #expect(world.source("checkout", ["response_code": "503"]) == 0)
+  }
+
   @Test("an image whose tag says errors5 fails 5 % of its requests, as both sides see it")
   func errors() {
     var world = MeshWorld.twoTracks(canaryImage: "registry:5000/shop/checkout:v2-errors5")
