@@ -51,9 +51,10 @@ public struct CheckSettings: Codable, Sendable, Hashable {
   var comparisonRisk: Double { tolerance.map { $0.ratio > 1 ? risk / 2 : risk * 3 / 4 } ?? risk }
   /// The share that "worse than stable" has, where a broken limit asks whom to blame. Without a tolerated ratio that is
   /// the same test, and costs nothing.
-  var blameRisk: Double { tolerance.map { $0.ratio > 1 ? risk / 4 : risk * 3 / 4 } ?? risk }
-  /// The share of the limit, where it judges alone.
-  var limitRisk: Double { tolerance == nil ? risk : risk / 4 }
+  var blameRisk: Double { tolerance.map { $0.ratio > 1 ? risk / 4 : risk * 3 / 4 } ?? risk / 2 }
+  /// The share of the limit, where it judges alone. Also without a comparison it is not the whole: where stable has
+  /// requests, a broken limit fails a canary that is shown to be worse, and where it has none, by itself.
+  var limitRisk: Double { tolerance == nil ? risk / 2 : risk / 4 }
   /// ln of the e-value at which every test has failed.
   var logCertainty: Double { -log(min(comparisonRisk, blameRisk, limitRisk)) }
 }

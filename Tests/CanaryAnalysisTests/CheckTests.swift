@@ -36,6 +36,16 @@ struct ErrorRateCheckTests {
     #expect(check.judgement().finding == .kept)
   }
 
+  @Test("the ways to fail a good canary have no more than the check's risk together, compared or not")
+  func shares() {
+    for tolerance in [nil, Tolerance(ratio: 1, margin: 0.01), Tolerance(ratio: 2, margin: 0)] {
+      let settings = CheckSettings(name: "errors", tolerance: tolerance, risk: 0.001)
+      // Equality costs nothing of its own where it is what is compared.
+      let compared = tolerance.map { $0.ratio > 1 ? settings.comparisonRisk : 0 } ?? 0
+      #expect(isClose(compared + settings.blameRisk + settings.limitRisk, 0.001), "\(String(describing: tolerance))")
+    }
+  }
+
   @Test("a canary that fails every request fails in four looks, and never in one or two")
   func crash() {
     for looks in 1...2 {

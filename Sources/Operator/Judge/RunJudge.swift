@@ -9,7 +9,7 @@ import TrafficRouting
 ///
 /// A look counts only when all of it lies after the traffic was verified. Every objective is judged twice, from the
 /// callers' view and from the callees': a pod that never answers has no metrics of its own, and retries hide errors
-/// from callers. Each view has half of the check's risk.
+/// from callers. Each view has its part of the check's risk (``ViewsCheck``).
 struct RunJudge: Sendable {
   let scope: MetricsScope
   /// The mesh's; `nil` where there are none but the plan's own queries.
