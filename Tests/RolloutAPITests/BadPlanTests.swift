@@ -322,6 +322,12 @@ import Testing
       "spec.analysis.slos", "[{name: a, latency: {quantile: p99, max: 1s}}]",
       at: "spec.analysis.slos[0].latency.quantile", "\"p99\"", "such as \"99\""),
     Case(
+      "spec.analysis.slos", "[{name: a, latency: {quantile: \"0.99\", max: 1s}}]",
+      at: "spec.analysis.slos[0].latency.quantile", "less than one in a hundred", "\"99\" for the share 0.99"),
+    Case(
+      "spec.analysis.slos", "[{name: a, latency: {quantile: 99, max: 1s}}]",
+      at: "spec.analysis.slos[0].latency.quantile", "99", "else \"99\" in quotes"),
+    Case(
       "spec.analysis.slos", "[{name: a, latency: {quantile: \"99\", max: \"400\"}}]",
       at: "spec.analysis.slos[0].latency.max", "\"400\"", "a duration"),
     Case(
@@ -417,6 +423,20 @@ import Testing
       "spec.analysis.slos",
       "[{name: a, query: \"histogram_quantile(0.9, sum by (le) (rate(x_seconds[5m])))\", value: {max: \"1\"}}]",
       at: "spec.analysis.slos[0].query", "x_seconds, which has no buckets", "x_seconds_bucket"),
+    Case(
+      "spec.analysis.slos",
+      "[{name: a, query: \"histogram_quantile(0.9, sum(rate(x_seconds_count[5m])))\", value: {max: \"1\"}}]",
+      at: "spec.analysis.slos[0].query", "x_seconds_count, which has no buckets", "sum by (le) (…) of x_seconds_bucket"),
+    Case(
+      "spec.analysis.slos",
+      "[{name: a, query: \"histogram_quantile(99.9, sum by (le) (rate(x_bucket[5m])))\", value: {max: \"1\"}}]",
+      at: "spec.analysis.slos[0].query", "a histogram_quantile of 99.9", "from 0 to 1, such as 0.999"),
+    Case(
+      "spec.analysis.slos", "[{name: a, query: \"1 + quantile(-1, x)\", value: {max: \"1\"}}]",
+      at: "spec.analysis.slos[0].query", "a quantile of -1", "from 0 to 1"),
+    Case(
+      "spec.analysis.slos", "[{name: a, query: \"max(quantile_over_time(95, x[5m]))\", value: {max: \"1\"}}]",
+      at: "spec.analysis.slos[0].query", "a quantile of 95", "such as 0.95"),
     Case(
       "spec.analysis.slos", "[{name: a, errorRate: {max: 1%}, kind: Events}]", at: "spec.analysis.slos[0].kind",
       "without a query", "beside a query"),

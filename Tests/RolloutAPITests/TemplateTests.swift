@@ -81,6 +81,30 @@ import Testing
     #expect(errors.problems.first?.found == "\"pods\"")
   }
 
+  @Test(
+    "a template by itself is right with arguments that it has no value for, and wrong with names that are none",
+    arguments: [
+      (
+        "{args: [{name: what}], slos: [{name: a, kind: Events, query: QUERY, per: 'sum($(what))', value: {max: '1'}}]}",
+        []
+      ),
+      (
+        "{args: [{name: top}], slos: [{name: a, kind: Mean, query: QUERY, per: QUERY, bounds: {min: '0', max: $(top)}, "
+          + "value: {max: '1'}}]}", []
+      ),
+      ("{args: [{name: Job_1}], slos: [{name: a, errorRate: {max: 1%}}]}", ["spec.args[0].name"]),
+      ("{slos: [{name: a, query: 'up{job=\"$(job)\"}', value: {max: '1'}}]}", ["spec.slos[0].query"]),
+    ])
+  func alone(spec: String, fields: [String]) throws {
+    let query = "'sum(increase(x_total{pod=~\"$(pods)\"}[$(window)]))'"
+    let spec: AnalysisTemplateSpec = try json(spec.replacingOccurrences(of: "QUERY", with: query)).decode()
+    let problems = SluiceDocument.analysisTemplate(AnalysisTemplate(metadata: ObjectMeta(), spec: spec)).problems()
+    #expect(problems.map(\.field) == fields, "\(problems)")
+    for problem in problems where problem.field.hasSuffix("query") {
+      #expect(problem.wanted.hasSuffix("or in a template one of its args"))
+    }
+  }
+
   @Test("a run's snapshot needs no templates and gives the same plan")
   func snapshot() throws {
     var document = try json(checkout)

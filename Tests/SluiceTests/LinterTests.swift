@@ -50,7 +50,10 @@ import Testing
         == ["web.yaml:10: spec.steps[0].paus: found an unknown field, wanted perhaps pause"])
     #expect(
       Self.check(Self.rollout("pause: {duration: 5}")).problems
-        == ["web.yaml:10: spec.steps[0].pause.duration: found 5, wanted a text"])
+        == [
+          "web.yaml:10: spec.steps[0].pause.duration: found 5, wanted a text, as 5s or 5% where it has a unit, else \"5\" "
+            + "in quotes"
+        ])
     let second = Self.rollout("pause: {}") + "\n---\n" + Self.rollout("scale: 5%")
     #expect(
       Self.check(second).problems == [
@@ -90,7 +93,10 @@ import Testing
       spec: {slos: [{name: errors, errorRate: {max: 1}}]}
       """
     let both = Linter.check([Linter.File(name: "r", text: text), Linter.File(name: "t", text: template)])
-    #expect(both.problems == ["t:4: spec.slos[0].errorRate.max: found 1, wanted a text"])
+    #expect(
+      both.problems == [
+        "t:4: spec.slos[0].errorRate.max: found 1, wanted a text, as 1s or 1% where it has a unit, else \"1\" in quotes"
+      ])
     let right = Linter.check([
       Linter.File(name: "r", text: text), Linter.File(name: "t", text: template.replacing("max: 1", with: "max: 1%")),
     ])

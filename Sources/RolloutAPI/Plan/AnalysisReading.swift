@@ -71,6 +71,12 @@ extension PlanReader {
 
   private mutating func latency(_ latency: LatencySpec, _ spec: SLOSpec, _ field: String) -> SLO? {
     let quantile = Quantile(latency.quantile)
+    if let share = quantile, share < .one {
+      // Nobody means it: who is used to PromQL writes 0.99 for 99.
+      report(
+        field + ".latency.quantile", found: "\(quoted(latency.quantile)), which is less than one in a hundred",
+        wanted: "percent, from 1 on: \"\(share.asPercent)\" for the share \(share)")
+    }
     if quantile == nil {
       report(
         field + ".latency.quantile", found: quoted(latency.quantile),

@@ -38,7 +38,9 @@ public struct AnalysisTemplates: Sendable, Hashable {
       let names = all.keys.sorted().prefix(5).joined(separator: ", ")
       reader.report(
         field + ".name", found: reader.quoted(reference.name),
-        wanted: "the name of a \(kind.rawValue) that exists\(names.isEmpty ? "; there is none" : ", such as \(names)")")
+        wanted:
+          "the name of \(kind == .analysisTemplate ? "an" : "a") \(kind.rawValue) that exists\(names.isEmpty ? "; there is none" : ", such as \(names)")"
+      )
       return []
     }
     guard let values = arguments(of: reference, for: template, field, &reader) else { return [] }

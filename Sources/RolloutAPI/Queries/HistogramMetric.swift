@@ -8,6 +8,9 @@ public struct HistogramMetric: Sendable, Hashable {
   /// The labels that tell processes apart, the pod last.
   public static let process = ["job", "instance", "pod"]
 
+  /// How names end that are no histogram's.
+  static let suffixesWithoutBuckets = ["_count", "_sum", "_total"]
+
   /// What Prometheus is asked: the classic buckets, or what is exported natively, which has no label `le`.
   public func text(_ values: [QueryVariable: String], confinedTo confinement: PromQLQuery.Confinement?) -> String {
     func sum(_ suffix: String, _ labels: [String]) -> String {
@@ -52,7 +55,7 @@ extension PromQLQuery {
       throw problem("what is no name of a metric with matchers", wanted)
     }
     if name.contains(":") { throw problem("\(name), a recorded series", "the histogram that it is made of") }
-    for suffix in ["_count", "_sum", "_total"] where name.hasSuffix(suffix) {
+    for suffix in HistogramMetric.suffixesWithoutBuckets where name.hasSuffix(suffix) {
       throw problem("\(name), which has no buckets", wanted)
     }
     guard selector.matchers.contains(where: { $0.value.variables.contains(where: \.differsBetweenTracks) }) else {

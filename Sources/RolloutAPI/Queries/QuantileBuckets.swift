@@ -3,10 +3,33 @@
 extension QueryNode {
   /// What is wrong with a quantile in it; `nil` where nothing is known to be.
   var quantileProblem: QueryProblem? {
-    if case .call("histogram_quantile", let arguments) = self, arguments.count == 2 {
-      return arguments[1].bucketProblem(keepsBounds: true, wantsBounds: false)
+    switch self {
+    case .call("histogram_quantile", let arguments) where arguments.count == 2:
+      if let problem = arguments[0].shareProblem(of: "histogram_quantile")
+        ?? arguments[1].bucketProblem(keepsBounds: true, wantsBounds: false)
+      {
+        return problem
+      }
+    case .call("quantile_over_time", let arguments), .aggregation("quantile", _, let arguments):
+      if let problem = arguments.first?.shareProblem(of: "quantile") { return problem }
+    default: break
     }
     return children.lazy.compactMap(\.quantileProblem).first
+  }
+
+  /// Outside of 0 to 1 a quantile is infinite, whatever was measured.
+  private func shareProblem(of function: String) -> QueryProblem? {
+    switch self {
+    case .parentheses(let inner): return inner.shareProblem(of: function)
+    case .unary("-", .number(let text)):
+      return QueryProblem(position: 1, found: "a \(function) of -\(text)", wanted: "a share from 0 to 1, such as 0.99")
+    case .number(let text):
+      guard let share = Double(text), !(0...1).contains(share) else { return nil }
+      let meant = share > 1 && share < 100 ? "\((share * 10_000).rounded() / 1_000_000)" : "0.99"
+      return QueryProblem(
+        position: 1, found: "a \(function) of \(text)", wanted: "a share from 0 to 1, such as \(meant)")
+    default: return nil
+    }
   }
 
   /// - Parameters:
@@ -27,6 +50,12 @@ extension QueryNode {
       if name.hasSuffix("_bucket"), !keepsBounds {
         return QueryProblem(
           position: 1, found: "a quantile of \(name) without the label le", wanted: "sum by (le) (…) of the buckets")
+      }
+      for suffix in HistogramMetric.suffixesWithoutBuckets where name.hasSuffix(suffix) {
+        let base = name.dropLast(suffix.count)
+        return QueryProblem(
+          position: 1, found: "a quantile of \(name), which has no buckets",
+          wanted: "sum by (le) (…) of \(base)_bucket, which has them")
       }
       if !name.hasSuffix("_bucket"), wantsBounds {
         return QueryProblem(

@@ -255,7 +255,8 @@ struct QueryLexer {
   private static func unknown(_ name: String, at position: Int) -> QueryProblem {
     QueryProblem(
       position: position, found: "$(\(name.prefix(40)))",
-      wanted: "one of " + QueryVariable.allCases.map { "$(\($0.rawValue))" }.joined(separator: ", "))
+      wanted: "one of " + QueryVariable.allCases.map { "$(\($0.rawValue))" }.joined(separator: ", ")
+        + ", or in a template one of its args")
   }
 
   // MARK: Characters

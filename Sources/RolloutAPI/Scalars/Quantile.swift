@@ -8,6 +8,13 @@ public struct Quantile: Sendable, Hashable, Comparable, CustomStringConvertible 
     self.parts = parts
   }
 
+  static let one = Quantile(parts: 10_000)
+
+  private init(parts: Int) { self.parts = parts }
+
+  /// Read as a share instead, in percent: 99 for `0.99`.
+  var asPercent: Quantile { Quantile(parts: parts * 100) }
+
   /// As a share: 0.99 for `99`.
   public var fraction: Double { Double(parts) / 1_000_000 }
 

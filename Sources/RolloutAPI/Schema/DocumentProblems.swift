@@ -30,7 +30,9 @@ extension SluiceDocument {
     reader.unique(arguments.map(\.name), { "spec.args[\($0)].name" }, "an argument")
     reader.count(spec.slos.count, "spec.slos", 1...32)
     reader.unique(spec.slos.map(\.name), { "spec.slos[\($0)].name" }, "a name")
-    for (index, argument) in arguments.enumerated() where QueryVariable(rawValue: argument.name) != nil {
+    for (index, argument) in arguments.enumerated() {
+      reader.name(argument.name, "spec.args[\(index)].name", .word)
+      guard QueryVariable(rawValue: argument.name) != nil else { continue }
       reader.report(
         "spec.args[\(index)].name", found: reader.quoted(argument.name), wanted: "a name that is no variable of queries"
       )
@@ -49,7 +51,8 @@ extension SLOSpec {
   /// The names of all variables in its texts.
   var variables: Set<String> {
     let texts = [
-      errorRate?.max, latency?.quantile, latency?.max, latency?.metric, query, value?.min, value?.max,
+      errorRate?.max, latency?.quantile, latency?.max, latency?.metric, query, per, bounds?.min, bounds?.max,
+      value?.min, value?.max,
       compare?.ratio?.min, compare?.ratio?.max, compare?.difference?.min, compare?.difference?.max, compare?.margin,
       compare?.distribution?.margin,
     ]

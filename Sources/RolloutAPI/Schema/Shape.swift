@@ -60,6 +60,11 @@ extension Shape {
       // Else who wrote `On` wonders where the `true` comes from.
       let words = "\(wanted); YAML reads on, off, yes and no as true or false"
       return [PlanProblem(field: path, found: Self.text(json), wanted: words)]
+    case (.text, .int), (.text, .double):
+      // What a number lacks is its unit, or quotes around it.
+      let number = json.description
+      let words = "\(wanted), as \(number)s or \(number)% where it has a unit, else \"\(number)\" in quotes"
+      return [PlanProblem(field: path, found: number, wanted: words)]
     default:
       return [PlanProblem(field: path.isEmpty ? "the document" : path, found: Self.text(json), wanted: wanted)]
     }
