@@ -91,8 +91,8 @@ public struct WarmUp: Codable, Sendable, Hashable {
           + "\(Evidence.number($0)) ms"
       } ?? ""
     judged.evidence.notes.append(
-      "warming up\(seen); that it is not cold is not shown yet, and is not asked any more \(Evidence.number(bound)) s "
-        + "after its traffic was verified")
+      "warming up\(seen); it is not shown to be warm yet, and \(Evidence.number(bound)) s after its traffic was verified "
+        + "it is judged as it is")
     return judged
   }
 }
@@ -126,8 +126,10 @@ struct HeadStart: Codable, Sendable, Hashable {
 
   var note: String? {
     guard discarded.requests > 0 else { return nil }
+    let kept =
+      log > 0.05 ? "; of what they say, numbers \(Evidence.number(exp(log))) times likelier if it is bad are kept" : ""
     return
       "discarded as warm-up: \(Evidence.number(discarded.bad)) of \(Evidence.number(discarded.requests)) requests of "
-      + "the canary were bad while it may have been cold"
+      + "the canary were bad while it may have been cold" + kept
   }
 }

@@ -127,6 +127,7 @@ struct WarmUpTests {
     var judgement = run.warmUp.judged(run.errors.judgement())
     #expect(judgement.finding == .warmingUp && judgement.verdict == .insufficient)
     #expect(judgement.evidence.sentence.contains("warming up: "))
+    #expect(judgement.evidence.sentence.contains("; it is not shown to be warm yet, and 90 s after"))
     #expect(judgement.evidence.sentence.contains("of 600 requests were slower than 500 ms"))
     #expect(judgement.evidence.sentence.contains("discarded as warm-up: "))
     for _ in 0..<20 { _ = run.look(Track(requests: 200, errors: 0)) }

@@ -48,6 +48,16 @@ import TrafficRouting
     #expect((0.25...0.6).contains(share), "about 2 minutes at a tenth, 2 at a half, the rest at all")
   }
 
+  @Test("a step that only a person let pass says so")
+  func approved() throws {
+    let report = Rehearsal(try plan(), model: model(), seed: 1).result()
+    #expect(report.steps.map(\.isApproved) == [nil, true])
+    let waiting = Rehearsal(
+      try plan(), model: model(), seed: 1, settings: Rehearsal.Settings(approveAfter: nil)
+    ).result()
+    #expect(waiting.outcome == .paused && waiting.steps.allSatisfy { $0.isApproved == nil })
+  }
+
   @Test("a bad canary is aborted by its check, and what it harmed is counted")
   func bad() throws {
     let report = Rehearsal(try plan(), model: model(0.05), seed: 1).result()

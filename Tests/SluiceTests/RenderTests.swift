@@ -60,12 +60,50 @@ import Testing
       ])
   }
 
+  @Test("a number stays with its unit, and an interval with its end", arguments: 40...80)
+  func units(width: Int) {
+    let line = "errors: canary 9.8 % … 25.4 % (45 of 271 requests), stable 100 … 250 ms (at most 400 ms) 0.35 % of 9 %"
+    for part in Folding.fold([line], width: width) {
+      #expect(part.count <= width)
+      #expect(!["%", "…", "ms"].contains { part.hasPrefix($0) }, "\(part)")
+      #expect(!part.hasSuffix("…"), "\(part)")
+    }
+  }
+
+  @Test("with the queries, guards say once what all of them ask, and what their evidence is for")
+  func guardQueries() throws {
+    var run = try #require(try running().run)
+    let evidence = EvidenceRecord(eValue: "0.75", threshold: "1200", risk: "0.01", queries: ["up", "down"])
+    run.status?.checks = ["restarts", "cpu"].map { name in
+      CheckRecord(name: name, kind: .anomaly, verdict: .pass, finding: "Normal", message: "x", evidence: evidence)
+    }
+    run.status?.timeline = nil
+    let lines = Explanation.lines(run, withQueries: true)
+    #expect(lines.count { $0.hasSuffix("query: up") } == 1)
+    #expect(lines.contains("      queries: those of restarts"))
+    #expect(
+      lines.contains(
+        "      unusual? nothing speaks for it; a finding needs numbers 1200 times likelier if so than if not"))
+    #expect(
+      lines.contains("      the probability that any guard ever finds something in a good run is at most 1%"))
+  }
+
+  @Test("a place that the run has left is not told beside the new one")
+  func places() throws {
+    var snapshot = try running()
+    snapshot.rollout.status?.message = "step 1 of 3"
+    #expect(RolloutPanel.line(snapshot).hasSuffix("p99 Insufficient"))
+    #expect(!RolloutPanel.lines(snapshot, now: now).contains("  step 1 of 3"))
+    snapshot.rollout.status?.message = "step 1 of 3 waits"
+    #expect(RolloutPanel.line(snapshot).hasSuffix(": step 1 of 3 waits"))
+  }
+
   @Test("a line for a pipe holds the same in one line and no time that runs")
   func line() throws {
     #expect(
       RolloutPanel.line(try running())
         == "shop/checkout, Running, step 2 of 3 (tenth), weight 10%, stable 7d8f9 4/4, canary 5c6b7 1/1, Analyzing, "
-        + "errors Pass, p99 Insufficient: step 2 of 3 (tenth)")
+        + "errors Pass, p99 Insufficient")
   }
 
   @Test(
@@ -158,7 +196,7 @@ import Testing
       "The canary's answers as a whole are slower than stable's at the same time, by more than is tolerated and than "
         + "chance explains. Its limit may well be kept.",
       "canary: 1 of 900 requests, quantile 310 to 420 ms", "stable: 9 of 9000 requests, quantile 180 ms or more",
-      "slower than stable as a whole? the numbers were up to 5000 times likelier if it is; an abort needs 2000 times",
+      "slower than stable as a whole? the numbers were up to 5000 times likelier if so than if not; an abort needs 2000 times",
     ] {
       #expect(explained.contains("      " + line), "\(explained)")
     }
@@ -186,8 +224,8 @@ import Testing
           + errors: Pass (Kept)
               The canary keeps what is asked of it, and is not shown to be worse than stable.
               no errors
-              worse than stable, beyond what is tolerated? the numbers were up to 1.2 times likelier if it is; an abort needs 2000 times
-              watched for 2m, would wrongly fail a good canary with a probability of 0.1%
+              worse than stable, beyond what is tolerated? the numbers were up to 1.2 times likelier if so than if not; an abort needs 2000 times
+              watched for 2m; the probability that it ever fails a good canary is at most 0.1%
               note: coarse buckets
               query: up
 

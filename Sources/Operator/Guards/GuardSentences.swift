@@ -37,10 +37,12 @@ struct GuardSentences {
   private func event(_ what: String) -> String {
     guard let events else { return "no \(what) have been counted" }
     func track(_ name: String, _ found: (events: Double, hours: Double)) -> String {
-      "\(name) \(Int(nearest: found.events)) in \(rounded(found.hours)) hours of pods"
+      "\(name) \(Int(nearest: found.events)) in \(Self.span(found.hours * 3600)) of its pods together"
     }
     return "\(what): \(track("canary", events.canaryEvents)), \(track("stable", events.stableEvents))"
   }
+
+  private static func span(_ seconds: Double) -> String { Duration.seconds(min(seconds.rounded(), 1e9)).text }
 
   private func levels(_ what: String, _ past: String?, _ text: (Double) -> String) -> String {
     guard let level else { return "\(what): not measured yet" }
@@ -56,7 +58,7 @@ struct GuardSentences {
     var text =
       "the canary's memory grows by \(bytes(growth.slope * 60)) a minute, to \(bytes(growth.level)), and stable's does not"
     if let memoryLimit, let seconds = growth.timeUntil(memoryLimit) {
-      text += "; its limit of \(bytes(memoryLimit)) is reached in \(Duration.seconds(seconds.rounded()).text)"
+      text += "; its limit of \(bytes(memoryLimit)) is reached in \(Self.span(seconds))"
     }
     return text
   }

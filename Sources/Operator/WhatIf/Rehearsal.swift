@@ -139,6 +139,7 @@ public struct Rehearsal: Sendable {
       // What happens after the end is not of this run.
       guard !before.stage.isFinished else { return nil }
       run = decision.run ?? run
+      if seen.command != nil, run.commandSequence != before.commandSequence { report.approve() }
       for effect in decision.effects {
         cluster.carryOut(effect, now: now)
         // What is announced again and again, with other numbers, is told once.

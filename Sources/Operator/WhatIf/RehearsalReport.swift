@@ -44,6 +44,8 @@ public struct RehearsalReport: Codable, Sendable, Hashable {
     public var began: Double
     public var verified: Double?
     public var ended: Double?
+    /// Whether a person let it pass; absent where none was asked.
+    public var isApproved: Bool?
   }
 
   public struct Note: Codable, Sendable, Hashable {
@@ -154,6 +156,11 @@ public struct RehearsalReport: Codable, Sendable, Hashable {
       ended = time
       findings = checks.map(Finding.init)
     }
+  }
+
+  /// A person lets the present step pass.
+  mutating func approve() {
+    if let last = steps.indices.last { steps[last].isApproved = true }
   }
 
   private mutating func close(at time: Double) {

@@ -164,7 +164,9 @@ struct SimulateCommand: AsyncParsableCommand {
     let what =
       "\(Readable.number(rate)) requests/s; stable fails \(errors) in \(latency.text), the canary "
       + "\(canaryErrors ?? errors) in \((canaryLatency ?? latency).text)"
-      + faults.map { ", \($0)" }.joined() + (faultAfter > .zero ? " from \(faultAfter.text) on" : "")
+      + (faults.isEmpty ? "" : " and \(faults.joined(separator: ", "))")
+      + (faultAfter > .zero ? ", from \(faultAfter.text) on" : "")
+      + (missing > .zero ? "; \(missing) of all requests do not come" : "")
     try await Trial(plan: plan, options: trial, title: "simulated: \(what)").perform { seed, settings in
       Rehearsal(plan, model: fixed, seed: seed, settings: settings)
     }
@@ -183,7 +185,6 @@ struct SimulateCommand: AsyncParsableCommand {
     if let canaryNotFound { faults.append("answers \(canaryNotFound) with 404") }
     if let canaryBadPod { faults.append("has one pod that fails \(canaryBadPod)") }
     if canaryAway > .zero { faults.append("loses \(canaryAway) of its requests") }
-    if missing > .zero { faults.append("\(missing) of all requests do not come") }
     return faults
   }
 

@@ -19,7 +19,7 @@ struct Trial {
     let seeds = (0..<UInt64(options.runs)).map { options.seed &+ $0 }
     if options.runs == 1 {
       var report = make(options.seed, settings).result()
-      report.cautions = cautions
+      report.cautions = cautions + approvals([report])
       if let output = options.output { return Output.print([try Output.text([try json(report)], as: output)]) }
       return Output.print(RehearsalPanel.lines(report, plan: plan, title: title))
     }
@@ -28,7 +28,17 @@ struct Trial {
     if let output = options.output {
       return Output.print([try Output.text([try JSON(encoding: summary)], as: output)])
     }
-    Output.print(summary.lines(plan: plan, title: title) + cautions.map { "note: \($0)" })
+    Output.print(
+      summary.lines(plan: plan, title: title) + (cautions + approvals(reports)).map { "note: \($0)" })
+  }
+
+  /// Which steps a person let pass who is not there.
+  private func approvals(_ reports: [RehearsalReport]) -> [String] {
+    let steps = Set(reports.flatMap(\.steps).filter { $0.isApproved == true }.map(\.step)).sorted()
+    guard !steps.isEmpty, let delay = options.approveAfter else { return [] }
+    let names = (steps.count == 1 ? "step " : "steps ") + steps.map(String.init).joined(separator: ", ")
+    let when = delay > .zero ? "after \(delay.text)" : "at once"
+    return ["a person is taken to have promoted \(names) \(when), whatever the checks said; see --approve-after"]
   }
 
   /// One trial on each processor at a time; in the order of their seeds.
@@ -57,6 +67,7 @@ struct Trial {
     json["harmed"] = .double(report.harmed)
     json["slowed"] = .double(report.slowed)
     json["rollout"] = .string(plan.name)
+    json["seed"] = .string(String(options.seed))
     return json
   }
 }

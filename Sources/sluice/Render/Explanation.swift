@@ -76,7 +76,17 @@ enum Explanation {
   /// Guards and burn rates that found nothing share a line: twelve of them would hide what matters.
   private static func checks(_ all: [CheckRecord], withQueries: Bool) -> [String] {
     let isTold: (CheckRecord) -> Bool = { withQueries || !$0.isRoutine }
-    var lines = all.filter(isTold).flatMap { check($0, withQueries: withQueries) }
+    // Guards ask all the same; that is told with the first of them.
+    var asked: [[String]: String] = [:]
+    var lines = all.filter(isTold).flatMap { record in
+      var lines = check(record)
+      if withQueries, let queries = record.evidence?.queries, !queries.isEmpty {
+        let before = asked[queries]
+        lines += before.map { ["      queries: those of \($0)"] } ?? queries.map { "      query: \($0)" }
+        asked[queries] = before ?? record.name
+      }
+      return lines
+    }
     let routine = all.filter { !isTold($0) }
     let normal = routine.filter { $0.verdict == .pass }.map(\.name)
     if !normal.isEmpty {
@@ -88,7 +98,7 @@ enum Explanation {
     return lines
   }
 
-  private static func check(_ check: CheckRecord, withQueries: Bool) -> [String] {
+  private static func check(_ check: CheckRecord) -> [String] {
     let finding = check.finding.map { " (\($0))" } ?? ""
     let dry = check.mode == .dryRun ? ", a dry run, which decides nothing" : ""
     var lines = ["  \(RolloutPanel.mark(check.verdict)) \(check.name): \(check.verdict.rawValue)\(finding)\(dry)"]
@@ -100,11 +110,8 @@ enum Explanation {
       lines += tracks(evidence)
     }
     // Of a canary without requests every number says nothing.
-    if evidence.canary?.requests.flatMap(Double.init) != 0 { lines += numbers(evidence).map { "      " + $0 } }
+    if evidence.canary?.requests.flatMap(Double.init) != 0 { lines += numbers(check, evidence).map { "      " + $0 } }
     for note in evidence.notes ?? [] where check.message?.contains(note) != true { lines.append("      note: \(note)") }
-    if withQueries {
-      for query in evidence.queries ?? [] { lines.append("      query: \(query)") }
-    }
     return lines
   }
 
@@ -159,40 +166,47 @@ enum Explanation {
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 
-  private static func numbers(_ evidence: EvidenceRecord) -> [String] {
+  private static func numbers(_ check: CheckRecord, _ evidence: EvidenceRecord) -> [String] {
+    let isGuard = check.kind == .anomaly
+    // What is enough evidence, and for what.
+    let outcome = isGuard ? "a finding" : check.mode == .dryRun ? "a failure" : "an abort"
     var lines: [String] = []
     if let eValue = evidence.eValue, let threshold = evidence.threshold {
       let what =
-        evidence.wanted == nil ? "worse than stable, beyond what is tolerated" : "beyond the tolerated ratio to stable"
-      lines.append("\(what)? \(likelier(eValue, threshold))")
+        isGuard
+        ? "unusual"
+        : evidence.wanted == nil
+          ? "worse than stable, beyond what is tolerated" : "beyond the tolerated ratio to stable"
+      lines.append("\(what)? \(likelier(eValue, threshold, outcome))")
     }
     if let eValue = evidence.limitEValue, let threshold = evidence.limitThreshold {
       let limit = evidence.limit.map { " of \(percent($0))" } ?? ""
       let what = evidence.wanted == nil ? "above the limit\(limit)" : "beyond its own bounds"
-      lines.append("\(what)? \(likelier(eValue, threshold))")
+      lines.append("\(what)? \(likelier(eValue, threshold, outcome))")
     }
     if let distribution = evidence.distribution, distribution.boundary != nil,
       let eValue = distribution.eValue, let threshold = distribution.threshold
     {
-      lines.append("slower than stable as a whole? \(likelier(eValue, threshold))")
+      lines.append("slower than stable as a whole? \(likelier(eValue, threshold, outcome))")
     }
-    let budget = evidence.budget.map { " of the \(percent($0)) of all checks" } ?? ""
-    let last = [
-      evidence.window.map { "watched for \($0)" },
-      evidence.risk.map { "would wrongly fail a good canary with a probability of \(percent($0))\(budget)" },
-    ]
-    .compactMap { $0 }
-    if !last.isEmpty { lines.append(last.joined(separator: ", ")) }
+    let budget = evidence.budget.map { ", and of all checks together \(percent($0))" } ?? ""
+    let risk = evidence.risk.map { risk in
+      isGuard
+        ? "the probability that any guard ever finds something in a good run is at most \(percent(risk))"
+        : "the probability that it ever fails a good canary is at most \(percent(risk))\(budget)"
+    }
+    let last = [evidence.window.map { "watched for \($0)" }, risk].compactMap { $0 }
+    if !last.isEmpty { lines.append(last.joined(separator: "; ")) }
     return lines
   }
 
   /// What an e-value says: how many times likelier the numbers are if it is so than if it is not.
-  private static func likelier(_ eValue: String, _ threshold: String) -> String {
+  private static func likelier(_ eValue: String, _ threshold: String, _ outcome: String) -> String {
     guard let value = Double(eValue) else { return eValue }
-    let words =
-      value <= 1
-      ? "nothing speaks for it" : "the numbers were up to \(number(eValue)) times likelier if it is"
-    return "\(words); an abort needs \(number(threshold)) times"
+    let needed = number(threshold)
+    return value <= 1
+      ? "nothing speaks for it; \(outcome) needs numbers \(needed) times likelier if so than if not"
+      : "the numbers were up to \(number(eValue)) times likelier if so than if not; \(outcome) needs \(needed) times"
   }
 
   /// A share as a percentage with three significant digits.

@@ -14,11 +14,19 @@ enum Folding {
     while rest.count > width {
       let end = rest.index(rest.startIndex, offsetBy: width)
       let start = rest.index(rest.startIndex, offsetBy: folded.isEmpty ? indent.count : indent.count + 1)
-      let cut = rest[start..<end].lastIndex(of: " ") ?? end
+      let part = rest[start..<end]
+      let cut = part.indices.last { isBreak($0, in: rest) } ?? part.lastIndex(of: " ") ?? end
       folded.append(String(rest[..<cut]))
       rest = Substring(indent + rest[cut...].drop { $0 == " " })
     }
     return folded + [String(rest)]
+  }
+
+  /// Whether a line may end at a space: not between a number and its unit, or the ends of an interval.
+  private static func isBreak(_ index: Substring.Index, in line: Substring) -> Bool {
+    guard line[index] == " " else { return false }
+    let next = line[line.index(after: index)...]
+    return !["%", "…", "ms", "s "].contains { next.hasPrefix($0) } && !line[..<index].hasSuffix("…")
   }
 
   /// Where the last column begins, if that leaves at least half of the width.

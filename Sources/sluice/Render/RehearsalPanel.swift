@@ -5,8 +5,11 @@ import RolloutAPI
 
 /// Numbers as people read them.
 enum Readable {
-  /// Whole from 100 on, else up to two places.
+  /// Whole from 100 on, else up to two places; of what is less than a tenth the first two digits.
   static func number(_ value: Double) -> String {
+    if value != 0, abs(value) < 0.1 {
+      return value.formatted(.number.precision(.significantDigits(1...2)).locale(Locale(identifier: "en_US")))
+    }
     if abs(value) >= 100 || value == value.rounded() { return String(Int(nearest: value)) }
     let text = String(format: abs(value) >= 10 ? "%.1f" : "%.2f", value)
     return text.hasSuffix(".0") ? String(text.dropLast(2)) : text

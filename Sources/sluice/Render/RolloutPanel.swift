@@ -11,7 +11,7 @@ enum RolloutPanel {
     let phase = status?.phase?.rawValue ?? "Unknown"
     var lines = ["\(rollout.metadata.key)   \(phase)" + (place(snapshot).map { "   \($0)" } ?? "")]
     // A rejection is told below, with the way out; a place stands in the title already.
-    if let message = status?.message, status?.phase != .rejected, message != place(snapshot) {
+    if let message = news(snapshot), status?.phase != .rejected {
       lines.append("  \(message)")
     }
     lines.append("")
@@ -140,6 +140,13 @@ enum RolloutPanel {
         words.append("\(check.name) \(check.verdict.rawValue)")
       }
     }
-    return words.joined(separator: ", ") + (status?.message.map { ": \($0)" } ?? "")
+    return words.joined(separator: ", ") + (news(snapshot).map { ": \($0)" } ?? "")
+  }
+
+  /// The Rollout's message, where it is more than a place: that is told by the run, which may be a step ahead of it.
+  private static func news(_ snapshot: RolloutSnapshot) -> String? {
+    guard let message = snapshot.rollout.status?.message, message != place(snapshot) else { return nil }
+    let isPlace = place(snapshot) != nil && message.wholeMatch(of: /step \d+ of \d+( \([^)]*\))?/) != nil
+    return isPlace ? nil : message
   }
 }
