@@ -32,4 +32,16 @@ import Testing
       for rollout in rollouts { _ = try Plan(rollout, templates: templates) }
     }
   }
+
+  @Test(
+    "every piece of YAML in the documents can be read",
+    arguments: ["README.md", "rollouts/README.md", "deploy/README.md"])
+  func pieces(path: String) throws {
+    let text = try String(contentsOf: repository.appending(path: path), encoding: .utf8)
+    let pieces = text.components(separatedBy: "```yaml\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
+    #expect(!pieces.isEmpty)
+    for piece in pieces {
+      #expect(throws: Never.self, "\(piece)") { try json(piece) }
+    }
+  }
 }
