@@ -69,8 +69,13 @@ public struct Sandbox: ServiceLifecycle.Service {
       onListening: { _ = tell.yield(.metrics($0)) })
 
     try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await cluster.run() }
-      group.addTask { try await metrics.run() }
+      group.addTask {
+        // Each ends by itself, whoever is connected; cancelled in the middle of that, a server complains.
+        try await withThrowingDiscardingTaskGroup { servers in
+          servers.addTask { try await cluster.run() }
+          servers.addTask { try await metrics.run() }
+        }
+      }
       group.addTask {
         let source = ClusterMeshSource(cluster: InProcessAccess(server))
         guard let dataPlane else { return await mesh.run(source) }
@@ -89,7 +94,7 @@ public struct Sandbox: ServiceLifecycle.Service {
           return try await onReady(addresses)
         }
       }
-      // One of them ends when its port is ready; whichever is second ends the sandbox.
+      // One of them ends when the ports are ready; whichever is second ends the sandbox.
       try await group.next()
       try await group.next()
       group.cancelAll()

@@ -35,10 +35,9 @@ public struct SandboxCluster: ServiceLifecycle.Service {
   /// - Throws: where the address is taken.
   public func run() async throws {
     try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await front.run() }
       group.addTask { try await controllers.run() }
-      // When one ends, by a fault or in shutdown, the other has nothing left to do.
-      try await group.next()
+      // In shutdown each ends by itself; where the front has a fault, the controllers have nothing left to do.
+      try await front.run()
       group.cancelAll()
       try await group.waitForAll()
     }
