@@ -52,6 +52,7 @@ public struct Sandbox: ServiceLifecycle.Service {
   public func run() async throws {
     let server = APIServer(audit: try auditLog.map(AuditLog.init(file:)))
     try MeshDefinitions.install(in: InProcessAccess(server))
+    try SimulatedNodes.install(in: InProcessAccess(server))
     // A Service of which nothing is said has callers too, so that a team's own manifests come alive.
     let mesh = SimulatedMesh(settings: MeshSettings(defaultRate: 200))
     let dataPlane = try self.dataPlane.map { try DataPlane(folder: $0, logger: logger) }

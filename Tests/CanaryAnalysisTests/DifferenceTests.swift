@@ -129,4 +129,29 @@ struct DifferenceTests {
     #expect(DifferenceRanking.rank([:]).isEmpty)
     #expect(DifferenceRanking.sentence([]) == nil)
   }
+
+  @Test(
+    "a zone that explains what each of its pods and nodes explains by half is named alone, and the caller beside it")
+  func zone() {
+    let pods = Breakdown(
+      canary: ["c1": counts(500, 250), "c2": counts(500, 250), "c3": counts(500, 0), "c4": counts(500, 0)],
+      stable: ["s1": counts(2000, 2)])
+    func halves(_ good: String, _ bad: String, _ all: Double) -> Breakdown {
+      Breakdown(
+        canary: [good: counts(1000, 500 - all), bad: counts(1000, all)],
+        stable: [good: counts(1000, 1), bad: counts(1000, 1)])
+    }
+    let zone = DifferenceRanking.rank([.pod: pods, .node: pods, .zone: halves("a", "b", 500)])
+    #expect(DifferenceRanking.sentence(zone) == "bad requests, 100 % of them in zone b")
+    #expect(zone.map(\.aspect) == [.zone, .node, .node, .pod, .pod], "all of them are told in full")
+    let both = DifferenceRanking.rank([.zone: halves("a", "b", 480), .callerVersion: halves("6.1", "7.0", 499)])
+    #expect(
+      DifferenceRanking.sentence(both)
+        == "bad requests, 96.2 % of them in zone b, 100 % of them from callers of version 7.0")
+    // One pod on a node of its own is the place itself.
+    let one = Breakdown(canary: ["c1": counts(500, 250), "c2": counts(500, 1)], stable: ["s1": counts(2000, 2)])
+    #expect(
+      DifferenceRanking.sentence(DifferenceRanking.rank([.pod: one, .node: one]))
+        == "bad requests, 99.8 % of them from pod c1, 99.8 % of them on node c1")
+  }
 }

@@ -112,13 +112,16 @@ public enum DifferenceRanking {
 
   private static func sum(_ counts: some Sequence<Counts>) -> Counts { counts.reduce(.zero, +) }
 
-  /// All of them in one sentence: `503 on POST /pay, 93 % of them from pod checkout-x on node n2`.
+  /// All of them in one sentence: `503 on POST /pay, 93 % of them from pod checkout-x, 94 % of them on node n2`. A pod or
+  /// a node that has less than the place around it is one of several and no news.
   public static func sentence(_ differences: [Difference]) -> String? {
     guard !differences.isEmpty else { return nil }
     func first(_ aspect: Aspect) -> Difference? { differences.first { $0.aspect == aspect } }
     var subject = first(.responseCode).map { "\($0.value)" } ?? "bad requests"
     if let endpoint = first(.endpoint) { subject += " on \(endpoint.value)" }
-    let places = [Aspect.pod, .node, .zone, .caller, .callerVersion].compactMap(first).map { place in
+    let around = [Aspect.pod, .node, .zone].compactMap(first)
+    let most = around.map(\.share).max() ?? 0
+    let places = (around.filter { $0.share >= 0.8 * most } + [.caller, .callerVersion].compactMap(first)).map { place in
       "\(Evidence.percent(place.share)) of them \(place.aspect.preposition) \(place.aspect.phrase(place.value))"
     }
     return ([subject] + places).joined(separator: ", ")

@@ -225,7 +225,7 @@ final class DataPlane: Sendable {
     _ entrance: EnvoyRoutes.Entrance, namespace: String
   ) -> MeshMetrics.Series.Workload {
     switch entrance {
-    case .mesh: MeshState.proxy("caller", pod: MeshState.callerPod, namespace: namespace)
+    case .mesh: MeshState.proxy("caller", pod: MeshState.callerPods[0], namespace: namespace)
     case .gateway: MeshState.proxy("istio-ingressgateway", pod: MeshState.gatewayPod, namespace: "istio-system")
     }
   }

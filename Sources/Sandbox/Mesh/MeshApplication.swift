@@ -12,7 +12,9 @@ import KubernetesAPI
 /// it. `…:v2-orders20` counts an order for 20 % of its good answers, as `shop_orders_total`, and its value of 1 to 100 in
 /// `shop_order_value_sum` and `_count`. Annotations of the pod template win over the tag:
 /// `sandbox.sluice.dev/error-rate: "5%"`, `sandbox.sluice.dev/latency: 80ms`, `sandbox.sluice.dev/latency-p99: 300ms`,
-/// and `sandbox.sluice.dev/errors-after: 30s` for a fault that begins when the pod is that old.
+/// `sandbox.sluice.dev/errors-after: 30s` for a fault that begins when the pod is that old, and for one that only some
+/// requests meet `sandbox.sluice.dev/errors-from: 7.0=60%`, by the version of their caller, and
+/// `sandbox.sluice.dev/errors-in: local-b=60%`, by the zone of the pod (``SimulatedNodes``).
 struct MeshApplication: Sendable, Hashable {
   /// The share of requests answered with 503, 0 to 1.
   var errorRate = 0.0
@@ -24,6 +26,8 @@ struct MeshApplication: Sendable, Hashable {
   var errorsAfter = 0.0
   /// The share of requests that one pod of the revision, and no other, answers with 503.
   var oneBadPod = 0.0
+  /// By the caller's version, the share of its requests answered with 503.
+  var errorsFrom: [String: Double] = [:]
   /// The share of requests answered with 404.
   var notFound = 0.0
   /// How many times the usual CPU a request takes.
@@ -64,20 +68,28 @@ struct MeshApplication: Sendable, Hashable {
     }
     if let tail = annotation("latency-p99").flatMap(Self.milliseconds) { latencyP99 = tail }
     if let age = annotation("errors-after").flatMap(Self.milliseconds) { errorsAfter = age / 1000 }
+    for fault in Self.shares(annotation("errors-from") ?? "") { errorsFrom[fault.name] = fault.share }
+    let zone = pod.labels[SimulatedNodes.zoneLabel]
+    for fault in Self.shares(annotation("errors-in") ?? "") where fault.name == zone {
+      errorRate = max(errorRate, fault.share)
+    }
     latencyP99 = max(latency, latencyP99)
   }
 
   /// One request's fate: the status and the time it took in milliseconds, from a log-normal distribution with this
   /// median and 99th percentile (2.326 deviations above).
-  /// - Parameter isBadPod: it is the one of its revision that ``oneBadPod`` speaks of.
+  /// - Parameters:
+  ///   - isBadPod: it is the one of its revision that ``oneBadPod`` speaks of.
+  ///   - caller: the version of who asks.
   func answer(
-    podAge: Double, isBadPod: Bool = false, random: inout MeshRandom
+    podAge: Double, isBadPod: Bool = false, caller: String = "", random: inout MeshRandom
   ) -> (status: Int, milliseconds: Double) {
     let deviation = log(latencyP99 / latency) / 2.326
     let milliseconds = latency * exp(deviation * random.normal())
     // A pod may seem younger than now where clocks differ.
     let hasFault = errorsAfter == 0 || podAge >= errorsAfter
-    if hasFault, random.happens(isBadPod ? max(errorRate, oneBadPod) : errorRate) { return (503, milliseconds) }
+    let rate = max(errorRate, isBadPod ? oneBadPod : 0, errorsFrom[caller] ?? 0)
+    if hasFault, random.happens(rate) { return (503, milliseconds) }
     return (random.happens(notFound) ? 404 : 200, milliseconds)
   }
 
@@ -101,6 +113,15 @@ struct MeshApplication: Sendable, Hashable {
     let isPercent = text.hasSuffix("%")
     guard let value = Double(isPercent ? String(text.dropLast()) : text), value.isFinite else { return nil }
     return min(1, max(0, isPercent ? value / 100 : value))
+  }
+
+  /// `a=5%,b=0.1`; parts that are not well formed are passed over.
+  static func shares(_ text: String) -> [(name: String, share: Double)] {
+    text.split(separator: ",").compactMap { part in
+      let halves = part.split(separator: "=").map { $0.trimmingCharacters(in: .whitespaces) }
+      guard halves.count == 2, let share = share(halves[1]) else { return nil }
+      return (halves[0], share)
+    }
   }
 
   /// `80ms`, `1.5s` or `2m`, in milliseconds.

@@ -8,6 +8,8 @@ import KubernetesAPI
 ///   whatever the routing says.
 /// - `sandbox.sluice.dev/gateway-requests-per-second: "20"`, with `gateway-host`, and `gateway-path` if it is not `/`:
 ///   callers from outside, through any gateway that a VirtualService of that host names.
+/// - `sandbox.sluice.dev/caller-versions: "6.1=70%,7.0=30%"`: of those in the mesh, which have a pod for each version then;
+///   all are `v1` else. At most ten versions; what their shares leave is the last one's.
 /// - `sandbox.sluice.dev/caller-header: "x-beta=1:10%"`: 10 % of all requests carry this header.
 struct MeshCallers: Sendable, Hashable {
   var service: ObjectKey
@@ -20,6 +22,16 @@ struct MeshCallers: Sendable, Hashable {
   var gatewayHost = ""
   var gatewayPath = "/"
   var header: Header?
+  /// Of the callers in the mesh; empty where all are alike.
+  var versions: [Version] = []
+
+  struct Version: Sendable, Hashable {
+    var name: String
+    /// 0 to 1.
+    var share: Double
+  }
+
+  static let maxVersions = 10
 
   struct Header: Sendable, Hashable {
     var name: String
@@ -45,6 +57,19 @@ struct MeshCallers: Sendable, Hashable {
       gatewayPath = annotation("gateway-path") ?? "/"
     }
     header = annotation("caller-header").flatMap(Self.header)
+    versions = MeshApplication.shares(annotation("caller-versions") ?? "").prefix(Self.maxVersions).map {
+      Version(name: $0.name, share: $0.share)
+    }
+  }
+
+  /// The number and the version of a caller, by a number from 0 up to 1 that is drawn.
+  func caller(_ drawn: Double) -> (index: Int, version: String) {
+    var sum = 0.0
+    for (index, version) in versions.enumerated() {
+      sum += version.share
+      if drawn < sum { return (index, version.name) }
+    }
+    return (versions.count - 1, versions.last?.name ?? "")
   }
 
   private static func header(_ text: String) -> Header? {

@@ -84,9 +84,10 @@ struct MeshState: Sendable {
     }
     if gone {
       metrics.keep { namespace, pod in
-        seen[ObjectKey(namespace: namespace, name: pod)] != nil || pod == Self.callerPod || pod == Self.gatewayPod
+        seen[ObjectKey(namespace: namespace, name: pod)] != nil || Self.callerPods.contains(pod)
+          || pod == Self.gatewayPod
       }
-      linkerd.keep { seen[$0] != nil || $0.name == Self.callerPod }
+      linkerd.keep { seen[$0] != nil || Self.callerPods.contains($0.name) }
     }
 
     let changed = objects.fingerprint
@@ -116,7 +117,7 @@ struct MeshState: Sendable {
 
   // MARK: Requests
 
-  static let callerPod = "caller-0"
+  static let callerPods = (0..<MeshCallers.maxVersions).map { "caller-\($0)" }
   static let gatewayPod = "istio-ingressgateway-0"
 
   private mutating func send(_ caller: MeshCallers, seconds: Double, now: Date) {
@@ -124,7 +125,7 @@ struct MeshState: Sendable {
       var request = MeshRequest(gateway: "mesh", host: MeshConfig.fullName(caller.service), port: caller.port)
       request.sourceNamespace = caller.service.namespace
       addHeader(of: caller, to: &request)
-      let source = Self.proxy("caller", pod: Self.callerPod, namespace: caller.service.namespace)
+      let source = source(caller)
       let routes = effective.routes(for: request) ?? [.plain(to: caller.service)]
       route(request, by: routes, from: source, now: now)
     }
@@ -147,6 +148,14 @@ struct MeshState: Sendable {
       guard let endpoint = ready.randomElement(using: &random) else { continue }
       _ = attempt(endpoint, from: .unknown, isMeshed: false, now: now)
     }
+  }
+
+  /// One of the callers in the mesh.
+  private mutating func source(_ caller: MeshCallers) -> MeshMetrics.Series.Workload {
+    let namespace = caller.service.namespace
+    guard !caller.versions.isEmpty else { return Self.proxy("caller", pod: Self.callerPods[0], namespace: namespace) }
+    let (index, version) = caller.caller(Double.random(in: 0..<1, using: &random))
+    return Self.proxy("caller", pod: Self.callerPods[index], namespace: namespace, version: version)
   }
 
   /// The kubelet's probes pass Linkerd's proxies, which count them; one a second.
@@ -253,7 +262,7 @@ struct MeshState: Sendable {
     let age = pod.started.map { now.timeIntervalSince($0) } ?? 0
     usage.request(endpoint.pod, pod.application)
     let answer = pod.application.answer(
-      podAge: age, isBadPod: badPods[pod.revision] == endpoint.pod, random: &random)
+      podAge: age, isBadPod: badPods[pod.revision] == endpoint.pod, caller: source.version, random: &random)
     if answer.status == 200, let share = pod.application.orders {
       orders.answered(endpoint.pod, hasOrder: random.happens(share), value: Double.random(in: 1...100, using: &random))
     }
@@ -285,10 +294,12 @@ struct MeshState: Sendable {
       milliseconds: milliseconds)
   }
 
-  static func proxy(_ name: String, pod: String, namespace: String) -> MeshMetrics.Series.Workload {
+  static func proxy(
+    _ name: String, pod: String, namespace: String, version: String = "v1"
+  ) -> MeshMetrics.Series.Workload {
     MeshMetrics.Series.Workload(
-      name: name, namespace: namespace, pod: pod, app: name, version: "v1",
-      principal: "spiffe://cluster.local/ns/\(namespace)/sa/\(name)", canonicalRevision: "v1")
+      name: name, namespace: namespace, pod: pod, app: name, version: version,
+      principal: "spiffe://cluster.local/ns/\(namespace)/sa/\(name)", canonicalRevision: version)
   }
 }
 

@@ -1,27 +1,12 @@
 import KubernetesAPI
 
 extension APIServer {
-  /// The namespaces that every cluster has, and the one node of this one.
+  /// The namespaces that every cluster has, and its first node.
   func bootstrap() {
     for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
       plant(["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]], .namespaces)
     }
-    let nodes = ResourceType(kind: "Node", plural: "nodes", namespaced: false)
-    plant(
-      [
-        "apiVersion": "v1", "kind": "Node",
-        "metadata": ["name": "n1", "labels": ["kubernetes.io/hostname": "n1", "kubernetes.io/os": "linux"]],
-        "status": [
-          "conditions": [
-            [
-              "type": "Ready", "status": "True", "reason": "Simulated", "message": "the sandbox runs pods in name only",
-              "lastHeartbeatTime": .string(Timestamp(now).description),
-              "lastTransitionTime": .string(Timestamp(now).description),
-            ]
-          ],
-          "nodeInfo": ["kubeletVersion": "v1.36.2"],
-        ],
-      ], nodes)
+    plant(SimulatedNodes.all[0].object(now: now), .nodes)
     let rbac = "rbac.authorization.k8s.io"
     plant(
       [

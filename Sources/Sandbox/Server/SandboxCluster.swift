@@ -2,8 +2,8 @@ import KubernetesAPI
 import Logging
 import ServiceLifecycle
 
-/// A Kubernetes cluster in memory: the API over HTTP on a loopback address, the controllers a Deployment needs, one
-/// node that runs pods in name only. Nothing of it outlives ``run()``.
+/// A Kubernetes cluster in memory: the API over HTTP on a loopback address, the controllers a Deployment needs,
+/// nodes that run pods in name only. Nothing of it outlives ``run()``.
 public struct SandboxCluster: ServiceLifecycle.Service {
   let server: APIServer
   private let front: SandboxHTTPServer

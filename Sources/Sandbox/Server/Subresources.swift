@@ -53,12 +53,18 @@ extension APIServer {
   func bind(_ call: inout Call, _ options: WriteOptions, node: String, in state: inout StoreState) throws(Status)
     -> JSON
   {
-    try update(&call, options, in: &state) { old, inner throws(Status) in
+    // As the admission plugin PodTopologyLabels has it, which is there by default since Kubernetes 1.35.
+    let place =
+      kinds.kind(.nodes, state: state).flatMap { state.object($0.stored, ObjectKey(name: node)) }?.labels ?? [:]
+    return try update(&call, options, in: &state) { old, inner throws(Status) in
       if let bound = old[path: ["spec", "nodeName"]]?.string, !bound.isEmpty {
         throw Refusal.conflict(inner.type, old.name, "pod \(old.name) is already assigned to node \"\(bound)\"")
       }
       var pod = old
       pod[path: ["spec", "nodeName"]] = .string(node)
+      for label in [SimulatedNodes.zoneLabel, SimulatedNodes.regionLabel] {
+        if let value = place[label] { pod[path: ["metadata", "labels", label]] = .string(value) }
+      }
       return pod
     }
   }

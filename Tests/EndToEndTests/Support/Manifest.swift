@@ -10,6 +10,8 @@ struct Manifest: Sendable {
   var autopilot: String?
   /// Annotations of the pods, in YAML's braces.
   var annotations = ""
+  /// More members of the pods' spec, a line each.
+  var podSpec: [String] = []
   var slos = ["{name: errors, errorRate: {max: 1%}}", "{name: p99, latency: {quantile: \"99\", max: 500ms}}"]
   var traffic = "{istio: {}}"
   /// An annotation of the namespace that chooses the mesh.
@@ -67,6 +69,7 @@ struct Manifest: Sendable {
         spec:
           containers:
           - {name: app, image: "\(Self.image(tag))", ports: [{name: http, containerPort: 8080}]}
+    \(podSpec.map { "      \($0)" }.joined(separator: "\n"))
     """
   }
 

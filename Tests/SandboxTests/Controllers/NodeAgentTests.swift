@@ -24,6 +24,29 @@ struct NodeAgentTests {
     #expect(try !PodView(world.object(.pods, name)).isReady)
   }
 
+  @Test("pods that are to be spread over zones are, each revision by itself, and evenly over the nodes of a zone")
+  func zones() {
+    func pod(_ hash: String, on node: String? = nil) -> JSON {
+      [
+        "metadata": ["name": "x", "labels": ["app": "web", "pod-template-hash": .string(hash)]],
+        "spec": [
+          "nodeName": node.map(JSON.string) ?? .null,
+          "topologySpreadConstraints": [
+            [
+              "maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway",
+              "labelSelector": ["matchLabels": ["app": "web"]], "matchLabelKeys": ["pod-template-hash"],
+            ]
+          ],
+        ],
+      ]
+    }
+    var placed: [JSON] = [pod("old", on: "n2"), pod("old", on: "n2")]
+    for _ in 0..<6 { placed.append(pod("new", on: SimulatedNodes.node(for: pod("new"), among: placed).name)) }
+    #expect(placed.dropFirst(2).map { PodView($0).nodeName } == ["n2", "n3", "n4", "n5", "n2", "n3"])
+    #expect(SimulatedNodes.named("n2")?.zone == "local-a" && SimulatedNodes.named("n3")?.zone == "local-b")
+    #expect(SimulatedNodes.node(for: ["metadata": ["name": "y"]], among: placed).name == "n1")
+  }
+
   @Test("readiness can take longer than the start")
   func slow() throws {
     let world = World(images: ["app:1": .serves(startsAfter: .seconds(1), readyAfter: .seconds(10))])

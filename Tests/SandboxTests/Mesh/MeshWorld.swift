@@ -55,14 +55,18 @@ struct MeshWorld: MeshSource {
       ])
   }
 
-  mutating func pod(_ name: String, image: String = "shop/checkout:v1", annotations: [String: String] = [:]) {
+  mutating func pod(
+    _ name: String, image: String = "shop/checkout:v1", annotations: [String: String] = [:],
+    labels: [String: String] = [:]
+  ) {
+    let labels = ["app": "checkout", "pod-template-hash": "5d4c"].merging(labels) { $1 }
     put(
       .pods,
       [
         "kind": "Pod",
         "metadata": [
           "name": .string(name), "namespace": "shop", "annotations": JSON(annotations),
-          "labels": ["app": "checkout", "pod-template-hash": "5d4c"],
+          "labels": JSON(labels),
           "ownerReferences": [["kind": "ReplicaSet", "name": "checkout-5d4c", "controller": true]],
           "creationTimestamp": "2027-01-15T08:00:00Z",
         ],

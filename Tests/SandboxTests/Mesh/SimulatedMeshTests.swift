@@ -140,6 +140,37 @@ struct SimulatedMeshTests {
     #expect(world.source("checkout-stable", ["response_code": "503"]) == 0)
   }
 
+  @Test("callers of several versions have a proxy each, and one may be all whose requests fail")
+  func callerVersions() {
+    var world = MeshWorld.twoTracks(annotations: ["sandbox.sluice.dev/caller-versions": "6.1=70%, 7.0=30%"])
+    world.pod("canary-1", annotations: ["sandbox.sluice.dev/errors-from": "7.0=50%"])
+    world.virtualService([MeshWorld.split(50, 50)])
+    world.run(seconds: 100)
+    func answered(_ version: String, _ more: [String: String] = [:]) -> Int {
+      world.destination("canary-1", ["source_workload": "caller", "source_version": version].merging(more) { $1 })
+    }
+    // 5,000 requests at 30 %: 1,500, with a deviation of 32; a half of them: 750, with 19.
+    #expect((1370...1630).contains(answered("7.0")), "\(answered("7.0"))")
+    #expect((670...830).contains(answered("7.0", ["response_code": "503"])))
+    #expect(answered("6.1") > 3300 && answered("6.1", ["response_code": "503"]) == 0)
+    #expect(world.destination("stable-1", ["response_code": "503"]) == 0)
+    #expect(world.requests(["reporter": "source", "pod": "caller-1", "source_version": "6.1"]) == 0)
+    let sent = world.requests(["reporter": "source", "pod": "caller-1", "source_version": "7.0"])
+    #expect((2800...3200).contains(sent), "\(sent)")
+  }
+
+  @Test("a fault of one zone is met in the pods there alone")
+  func zoneFault() {
+    let annotations = ["sandbox.sluice.dev/errors-in": "local-b=50%"]
+    var world = MeshWorld.twoTracks()
+    world.pod("stable-1", annotations: annotations, labels: [SimulatedNodes.zoneLabel: "local-a"])
+    world.pod("canary-1", annotations: annotations, labels: [SimulatedNodes.zoneLabel: "local-b"])
+    world.virtualService([MeshWorld.split(50, 50)])
+    world.run(seconds: 20)
+    #expect((400...600).contains(world.destination("canary-1", ["response_code": "503"])))
+    #expect(world.destination("stable-1", ["response_code": "503"]) == 0)
+  }
+
   @Test("retries hide errors from the caller; the callee counts every attempt")
   func retries() {
     var world = MeshWorld.twoTracks(canaryImage: "shop/checkout:v2-errors50")

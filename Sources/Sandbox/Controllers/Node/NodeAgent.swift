@@ -2,15 +2,12 @@ import Foundation
 import KubernetesAPI
 import Synchronization
 
-/// Stands in for the scheduler and the kubelet of one node: binds pods, reports what ``PodBehaviours`` says of them,
+/// Stands in for the scheduler and the kubelets of ``SimulatedNodes``: binds pods, reports what ``PodBehaviours`` says of them,
 /// removes those that are marked for deletion.
 final class NodeAgent: BuiltInController {
-  static let nodeName = "n1"
-  static let nodeAddress = "172.18.0.2"
-
   let name = "kubelet"
 
-  /// What the agent knows of a pod on its node.
+  /// What the agent knows of a pod on one of its nodes.
   private struct Run {
     var start: Date
     var address: String?
@@ -52,14 +49,15 @@ final class NodeAgent: BuiltInController {
       }
       pod = try bind(pod, in: cluster)
     }
-    guard PodView(pod).nodeName == Self.nodeName, !PodView(pod).isFinished else { return nil }
+    guard SimulatedNodes.named(PodView(pod).nodeName) != nil, !PodView(pod).isFinished else { return nil }
     let next = try report(pod, behaviour, in: cluster)
     return [next, behaviours.lookAgain(at: pod)].compactMap { $0 }.min()
   }
 
   private func bind(_ pod: JSON, in cluster: any ClusterAccess) throws(Status) -> JSON {
     var bound = pod
-    bound[path: ["spec", "nodeName"]] = .string(Self.nodeName)
+    let node = SimulatedNodes.node(for: pod, among: cluster.list(.pods, namespace: pod.namespace))
+    bound[path: ["spec", "nodeName"]] = .string(node.name)
     return try cluster.acting(as: "kube-scheduler").update(.pods, bound, subresource: "binding")
   }
 

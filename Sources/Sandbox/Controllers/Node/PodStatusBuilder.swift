@@ -15,8 +15,10 @@ struct PodStatusBuilder {
     var status = pod["status"] ?? .emptyObject
     status["phase"] = .string(phase)
     status["startTime"] = .string(start.stamp)
-    status["hostIP"] = .string(NodeAgent.nodeAddress)
-    status["hostIPs"] = [["ip": .string(NodeAgent.nodeAddress)]]
+    if let node = SimulatedNodes.named(PodView(pod).nodeName) {
+      status["hostIP"] = .string(node.address)
+      status["hostIPs"] = [["ip": .string(node.address)]]
+    }
     if let address {
       status["podIP"] = .string(address)
       status["podIPs"] = [["ip": .string(address)]]
