@@ -37,6 +37,8 @@ public struct Evidence: Codable, Sendable, Hashable {
     /// The largest e-value that "slower as a whole" reached, and the one that fails.
     public var eValue: Double
     public var threshold: Double
+    /// The pods of the canary that explain it, the slowest first; empty where it is not known to be a few.
+    public var pods: [String] = []
   }
 
   /// The name of the check in the plan.
@@ -129,7 +131,7 @@ extension Evidence.Distribution {
   }
 
   /// Whether it fails the canary.
-  var isSlower: Bool { eValue >= threshold && (canary ?? 0) - (stable ?? 0) > margin }
+  public var isSlower: Bool { eValue >= threshold && (canary ?? 0) - (stable ?? 0) > margin }
 
   /// `as a whole: 48 % of the canary's answers took more than 50 ms, 31 % of stable's (5 % further apart is tolerated)`.
   var sentence: String {

@@ -84,6 +84,11 @@ public struct LatencyHistogram: Codable, Sendable, Hashable {
     return Counts(requests: total, bad: total - cumulative[index])
   }
 
+  /// The same of the first boundary at or above a limit, `nil` where there is none; no requests of a histogram without any.
+  public func slower(thanAtLeast limit: Double) -> Counts? {
+    total == 0 ? .zero : boundaries.first { $0 >= limit }.flatMap { slower(than: $0) }
+  }
+
   /// Where a quantile (0 to 1) lies; `nil` without requests.
   public func quantile(_ quantile: Double) -> QuantileEstimate? {
     guard total > 0 else { return nil }

@@ -59,14 +59,15 @@ import Testing
       judge.record(LookAnswers(), at: now, traffic: traffic, writtenAt: verified, verifiedAt: verified)
     }
 
-    /// The canary's; all slow answers come from the first, and the others share equally.
+    /// The canary's, which share the quick answers equally; so many of them do the slow ones.
     var pods = ["web-abc-bbbbb"]
+    var slowPods = 1
 
     private func buckets(_ track: Track) -> [MetricSeries] {
       guard let fast = fast[track], let slow = slow[track] else { return [] }
       guard track == .canary else { return buckets("web-s1-aaaaa", fast, slow) }
       let part = fast / Double(pods.count)
-      return pods.enumerated().flatMap { buckets($1, part, $0 == 0 ? slow : 0) }
+      return pods.enumerated().flatMap { buckets($1, part, $0 < slowPods ? slow / Double(slowPods) : 0) }
     }
 
     private func buckets(_ pod: String, _ fast: Double, _ slow: Double) -> [MetricSeries] {
@@ -207,6 +208,35 @@ import Testing
     #expect(report.judgement?.finding == .onePod, "\(report.message)")
     #expect(
       report.message.contains("100 % of the canary's bad requests come from pod web-abc-bbbbb"), "\(report.message)")
+  }
+
+  @Test(
+    "where answers are slower as a whole, one pod that is so alone is named and held, and a slow revision is blamed")
+  func onePodAsAWhole() throws {
+    func report(slowPods: Int) throws -> CheckReport {
+      let slo = SLOSpec(
+        name: "p50", latency: LatencySpec(quantile: "50", max: "500ms", metric: Self.seconds),
+        compare: CompareSpec(margin: "50%", distribution: DistributionSpec(margin: "5%")))
+      var shop = try Shop(slo)
+      shop.pods = ["web-abc-bbbbb", "web-abc-ccccc"]
+      shop.slowPods = slowPods
+      for _ in 0..<12 { shop.look([.stable: (1000, 100)]) }
+      shop.begin()
+      for _ in 0..<20 { shop.look([.stable: (1000, 100), .canary: (1000, 300)]) }
+      return try #require(shop.report)
+    }
+    // Of one pod 300 of 650 answers a look are slow, of the other none of 350, and of stable's a tenth.
+    let one = try report(slowPods: 1)
+    #expect(one.judgement?.finding == .onePod && one.verdict == .insufficient, "\(one.message)")
+    #expect(one.judgement?.evidence.distribution?.pods == ["web-abc-bbbbb"])
+    #expect(
+      one.message.contains(
+        "the canary's slower answers come from pod web-abc-bbbbb: 46.2 % of its answers took more than 100 ms, 0 % of "
+          + "those of the other canary pod, which is like stable; the revision is not blamed"), "\(one.message)")
+    #expect(EvidenceRecord(try #require(one.judgement?.evidence)).distribution?.pods == ["web-abc-bbbbb"])
+    let both = try report(slowPods: 2)
+    #expect(both.judgement?.finding == .slowerThanStable && both.verdict == .fail, "\(both.message)")
+    #expect(both.judgement?.evidence.distribution?.pods == [])
   }
 
   @Test("histograms with custom boundaries are refused, with what to change")

@@ -12,7 +12,8 @@ import Testing
       evidence: EvidenceRecord(
         canary: .init(requests: "1000", bad: "1", latencyLower: "310", latencyUpper: "420"), quantile: "0.99",
         distribution: .init(
-          margin: "0.05", boundary: "50", canary: "0.48", stable: "0.31", eValue: "3", threshold: "9"),
+          margin: "0.05", boundary: "50", canary: "0.48", stable: "0.31", eValue: "3", threshold: "9",
+          pods: ["c1"]),
         queries: [String(repeating: "q", count: 3000)], notes: ["coarse"]))
   }
 

@@ -13,10 +13,16 @@ import TrafficRouting
 ///
 /// The first few bad requests can fail a canary before they can tell a pod from a revision. Where they nearly all come from
 /// one pod, the run is held until some more tell; a bad revision soon fails in its other pods too.
+///
+/// A canary whose answers are slower as a whole is told from its pods likewise, at the boundary at which the tracks differ
+/// most (``SlowPods``). Several pods that explain it together are named and excuse nothing.
 struct Attribution: Sendable {
   private let limit: Double
   private let risk: Double
   let unhiddenRisk: Double
+  /// Whether answers are compared as a whole, so that pods' times are wanted.
+  let comparesTimes: Bool
+  private var slowPods = SlowPods()
   private var blame = PodBlame()
   private var service: BoundTest
   private var writtenAt: Date?
@@ -29,7 +35,9 @@ struct Attribution: Sendable {
   /// - Parameters:
   ///   - risk: of the objective's check.
   ///   - unhiddenRisk: that a good canary is failed without stable's bad pod in the comparison.
-  init(limit: Double, risk: Double, unhiddenRisk: Double) {
+  ///   - comparesTimes: answers are compared as a whole, too.
+  init(limit: Double, risk: Double, unhiddenRisk: Double, comparesTimes: Bool = false) {
+    self.comparesTimes = comparesTimes
     self.limit = limit
     self.risk = risk
     self.unhiddenRisk = unhiddenRisk
@@ -39,16 +47,23 @@ struct Attribution: Sendable {
   /// Adds a look.
   /// - Parameters:
   ///   - pods: what each pod's own proxy counted.
+  ///   - looks: how long the pods took, where that is wanted.
   ///   - service: both tracks together, as one view counts them.
   mutating func record(
-    pods: [String: (track: Track, counts: Counts)], service look: Counts?, writtenAt: Date?, places: [PodPlace]
+    pods: [String: (track: Track, look: Counts)], times looks: [String: (track: Track, look: LatencyHistogram)] = [:],
+    service look: Counts?, writtenAt: Date?, places: [PodPlace]
   ) {
     if writtenAt != self.writtenAt {
       self.writtenAt = writtenAt
       blame.beginSpan()
+      slowPods.beginSpan()
     }
-    for (pod, found) in pods { blame.record(found.counts, pod: pod, isCanary: found.track == .canary) }
+    for (pod, found) in pods { blame.record(found.look, pod: pod, isCanary: found.track == .canary) }
     blame.place(places)
+    func histograms(of track: Track) -> [String: LatencyHistogram] {
+      looks.filter { $0.value.track == track }.mapValues(\.look)
+    }
+    slowPods.record(canary: histograms(of: .canary), stable: histograms(of: .stable), places: places)
     // One look alone never ends the excuse: errors of one look hang together.
     if let look { service.update(look, cap: 2.3) }
   }
@@ -65,13 +80,29 @@ struct Attribution: Sendable {
         judgement.evidence.canary.counts.bad <= 1.25 * culprit.trackBad + 10
       else { break }
       note(culprit.sentence)
-      if service.isBroken(alpha: risk) {
-        note("the revision may be good, but all callers together are served beyond the limit, so that it must go")
-      } else {
-        judged.finding = .onePod
-        if proven == nil { note("a few more requests tell whether that is chance") }
-        note("the revision is not blamed as long as all callers together are served within the limit")
+      guard !service.isBroken(alpha: risk) else {
+        note(Self.harmful)
+        break
       }
+      // The pod that breaks the limit excuses no revision that is slower in the others too.
+      if judgement.evidence.distribution?.isSlower == true, !isExcused(slow(judgement), judgement) {
+        judged.finding = .slowerThanStable
+        break
+      }
+      judged.finding = .onePod
+      if proven == nil { note("a few more requests tell whether that is chance") }
+      note(Self.excuse)
+    case .slowerThanStable:
+      guard let found = slow(judgement) else { break }
+      judged.evidence.distribution?.pods = found.pods
+      note(found.sentence)
+      guard isExcused(found, judgement) else { break }
+      guard !service.isBroken(alpha: risk) else {
+        note(Self.harmful)
+        break
+      }
+      judged.finding = .onePod
+      note(Self.excuse)
     case .environment:
       guard let culprit = blame.stableCulprit(limit: limit, risk: Self.podRisk) else { break }
       note(culprit.sentence)
@@ -84,10 +115,27 @@ struct Attribution: Sendable {
         let culprit = blame.stableCulprit(limit: limit, risk: Self.podRisk)
       else { break }
       note(culprit.sentence)
-    // Which pod answers slowly is counted beyond the limit alone.
-    case .slowerThanStable, .onePod, .warmingUp, .tooFewRequests, .noMeasurement: break
+    case .onePod, .warmingUp, .tooFewRequests, .noMeasurement: break
     }
     return judged
+  }
+
+  private static let harmful =
+    "the revision may be good, but all callers together are served beyond the limit, so that it must go"
+  private static let excuse =
+    "the revision is not blamed as long as all callers together are served within the limit"
+
+  private func slow(_ judgement: Judgement) -> SlowPods.Finding? {
+    guard let distribution = judgement.evidence.distribution, let boundary = distribution.boundary else { return nil }
+    return slowPods.finding(at: boundary, margin: distribution.margin, risk: Self.podRisk)
+  }
+
+  /// Whether slow answers are one pod's or one node's, and callers see no more of them than the pods count.
+  private func isExcused(_ found: SlowPods.Finding?, _ judgement: Judgement) -> Bool {
+    guard let found, found.isOne, let distribution = judgement.evidence.distribution, let canary = distribution.canary,
+      let stable = distribution.stable
+    else { return false }
+    return canary - stable <= 1.25 * found.excess + 0.02
   }
 }
 

@@ -34,7 +34,7 @@ struct JudgedObjective: Sendable {
     earlier = Self.earlier(of: slo, analysis, shares, views: views)
     attribution = Attribution(
       limit: check.limit, risk: analysis.riskPerCheck * shares.checks,
-      unhiddenRisk: analysis.riskPerCheck * shares.unhidden)
+      unhiddenRisk: analysis.riskPerCheck * shares.unhidden, comparesTimes: slo.comparesWhole)
   }
 
   /// Begins all its tests anew.
@@ -155,14 +155,16 @@ extension LatencyCheck {
   }
 }
 
-extension LatencyHistogram {
-  /// The requests slower than the first boundary at or above a limit; none of a histogram without requests.
-  func slower(thanAtLeast limit: Double) -> Counts? {
-    total == 0 ? .zero : boundaries.first { $0 >= limit }.flatMap { slower(than: $0) }
-  }
-}
-
 extension SLO {
+  /// Whether answers are compared as a whole too.
+  fileprivate var comparesWhole: Bool {
+    switch objective {
+    case .latency(_, _, let comparison): comparison?.distribution != nil
+    case .ownLatency(let own): own.comparison?.distribution != nil
+    case .errorRate, .query: false
+    }
+  }
+
   /// Whether the mesh's own metrics judge it.
   var isOfMesh: Bool {
     switch objective {

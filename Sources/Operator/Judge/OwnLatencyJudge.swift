@@ -88,9 +88,11 @@ struct OwnLatencyJudge: Sendable {
       0, canary: canary, stable: stable, parts: LookParts.histograms(values), circumstances: circumstances)
     let (slow, usual) = (canary.value?.slower(thanAtLeast: max), stable.value?.slower(thanAtLeast: max))
     objective.compare(0, canary: slow, stable: usual)
-    let pods = reading.byPod(values) { reading.histogram(.value($0), $1, .callee).value?.slower(thanAtLeast: max) }
+    let times = reading.byPod(values) { reading.histogram(.value($0), $1, .callee).value }
+    let pods = times.compactMapValues { pod in pod.look.slower(thanAtLeast: max).map { (track: pod.track, look: $0) } }
     objective.attribution.record(
-      pods: pods, service: slow.flatMap { slow in usual.map { slow + $0 } }, writtenAt: round.verifiedAt,
+      pods: pods, times: objective.attribution.comparesTimes ? times : [:],
+      service: slow.flatMap { slow in usual.map { slow + $0 } }, writtenAt: round.verifiedAt,
       places: places)
   }
 

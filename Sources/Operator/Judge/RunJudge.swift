@@ -318,7 +318,8 @@ struct RunJudge: Sendable {
   ) {
     let tracks = TrackReading(traffic: traffic, stableIsDown: stableIsDown)
     for index in objectives.indices {
-      var pods: [String: (track: Track, counts: Counts)] = [:]
+      var pods: [String: (track: Track, look: Counts)] = [:]
+      var times: [String: (track: Track, look: LatencyHistogram)] = [:]
       var whole: Counts?
       for view in metrics?.views ?? [] {
         switch objectives[index].check {
@@ -331,11 +332,18 @@ struct RunJudge: Sendable {
           func slow(_ found: Measured<[MetricsKey: Double]>, _ track: Track) -> Measured<Counts> {
             tracks.histogram(found, track, view).map { $0.slower(thanAtLeast: check.views.first?.max ?? .infinity) }
           }
-          if view == .callee { pods = tracks.byPod(found.value ?? [:]) { slow(.value($0), $1).value } }
+          if view == .callee {
+            pods = tracks.byPod(found.value ?? [:]) { slow(.value($0), $1).value }
+            // The comparison of the whole passes over a canary that may be cold.
+            if objectives[index].attribution.comparesTimes, warmUp.logAllowance == nil {
+              times = tracks.byPod(found.value ?? [:]) { tracks.histogram(.value($0), $1, view).value }
+            }
+          }
           whole = whole ?? tracks.sum(slow(found, .canary), slow(found, .stable))
         }
       }
-      objectives[index].attribution.record(pods: pods, service: whole, writtenAt: writtenAt, places: places)
+      objectives[index].attribution.record(
+        pods: pods, times: times, service: whole, writtenAt: writtenAt, places: places)
     }
   }
 

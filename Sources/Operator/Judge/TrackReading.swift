@@ -13,15 +13,16 @@ struct TrackReading {
     return canary + stable
   }
 
-  func byPod(
-    _ values: [MetricsKey: Double], _ counts: ([MetricsKey: Double], Track) -> Counts?
-  ) -> [String: (track: Track, counts: Counts)] {
-    var pods: [String: (track: Track, counts: Counts)] = [:]
+  /// What each pod did.
+  func byPod<Look>(
+    _ values: [MetricsKey: Double], _ look: ([MetricsKey: Double], Track) -> Look?
+  ) -> [String: (track: Track, look: Look)] {
+    var pods: [String: (track: Track, look: Look)] = [:]
     for (pod, own) in Dictionary(grouping: values, by: { $0.key.pod }) where !pod.isEmpty {
       guard let track = own.first?.key.track,
-        let counts = counts(Dictionary(uniqueKeysWithValues: own.map { ($0.key, $0.value) }), track)
+        let look = look(Dictionary(uniqueKeysWithValues: own.map { ($0.key, $0.value) }), track)
       else { continue }
-      pods[pod] = (track, counts)
+      pods[pod] = (track, look)
     }
     return pods
   }

@@ -283,6 +283,7 @@ extension EvidenceRecord.Distribution {
     self.init(
       margin: EvidenceRecord.text(found.margin), boundary: EvidenceRecord.text(found.boundary),
       canary: EvidenceRecord.text(found.canary), stable: EvidenceRecord.text(found.stable),
-      eValue: EvidenceRecord.text(found.eValue), threshold: EvidenceRecord.text(found.threshold))
+      eValue: EvidenceRecord.text(found.eValue), threshold: EvidenceRecord.text(found.threshold),
+      pods: found.pods.isEmpty ? nil : found.pods)
   }
 }

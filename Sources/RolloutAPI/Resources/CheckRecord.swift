@@ -101,11 +101,14 @@ public struct EvidenceRecord: Codable, Sendable, Hashable {
     /// The largest e-value of "slower as a whole", and the one that fails.
     public var eValue: String?
     public var threshold: String?
+    /// The canary's pods that explain it, the slowest first.
+    public var pods: [String]?
 
     public init(
       margin: String? = nil, boundary: String? = nil, canary: String? = nil, stable: String? = nil,
-      eValue: String? = nil, threshold: String? = nil
+      eValue: String? = nil, threshold: String? = nil, pods: [String]? = nil
     ) {
+      self.pods = pods
       self.margin = margin
       self.boundary = boundary
       self.canary = canary

@@ -20,6 +20,7 @@ public enum StatusBounds {
   public static let timeline = 64
   public static let queries = 8
   public static let notes = 8
+  public static let pods = 8
   public static let images = 32
   public static let former = 10
   public static let reassertions = 16
@@ -152,6 +153,9 @@ extension EvidenceRecord {
     copy.property = property?.cut(to: StatusBounds.property)
     copy.wanted = wanted?.cut(to: StatusBounds.property)
     copy.queries = queries.map { $0.prefix(StatusBounds.queries).map { $0.cut(to: StatusBounds.query) } }
+    copy.distribution?.pods = distribution?.pods.map { pods in
+      pods.prefix(StatusBounds.pods).map { $0.cut(to: StatusBounds.value) }
+    }
     copy.notes = notes.map { $0.prefix(StatusBounds.notes).map { $0.cut(to: StatusBounds.note) } }
     return copy
   }
