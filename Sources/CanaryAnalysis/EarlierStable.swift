@@ -47,10 +47,11 @@ public struct EarlierStable: Codable, Sendable, Hashable {
   public var canary: Counts? { test?.counts }
 
   /// What a reader must know of the comparison; `nil` while both tracks have requests.
-  public var note: String? {
+  /// - Parameter bad: what counts as bad, as `slower than 500 ms`.
+  public func note(_ bad: String = "bad") -> String? {
     guard let test else { return nil }
     return "all requests go to the canary: since then \(Evidence.number(test.counts.bad)) of "
-      + "\(Evidence.number(test.counts.requests)) were bad, and at most \(Evidence.percent(test.limit)) may be by stable's "
-      + "rate before (\(Evidence.number(stable.bad)) of \(Evidence.number(stable.requests))), if nothing else has changed"
+      + "\(Evidence.number(test.counts.requests)) were \(bad); by stable's rate before (\(Evidence.number(stable.bad)) of "
+      + "\(Evidence.number(stable.requests))) up to \(Evidence.percent(test.limit)) are no worse, if nothing else has changed"
   }
 }

@@ -138,6 +138,6 @@ extension Evidence.Distribution {
     guard let boundary, let canary, let stable else { return "the answers as a whole have not been compared yet" }
     return "\(isSlower ? "slower " : "")as a whole: \(Evidence.percent(canary)) of the canary's answers took more than "
       + "\(Evidence.number(boundary)) ms, \(Evidence.percent(stable)) of stable's "
-      + "(up to \(Evidence.percent(margin)) more are tolerated)"
+      + "(up to \(Evidence.number(margin * 100)) percentage points more are tolerated)"
   }
 }

@@ -141,6 +141,9 @@ public struct LatencyCheck: TrackCheck, Hashable {
   private var above: Boundary? { boundaries.first { $0.milliseconds >= max } }
   private var below: Boundary? { boundaries.last { $0.milliseconds <= max } }
 
+  /// What counts as bad against ``max``, for people: the histogram's first boundary from there on.
+  public var tooSlow: String { "slower than \(Evidence.number(above?.milliseconds ?? max)) ms" }
+
   /// What the tests say; `nil` without boundaries.
   private var rule: RateRule? {
     guard let shown = above ?? below else { return nil }

@@ -225,7 +225,7 @@ extension Turn {
   mutating func expire(_ run: inout RunState, _ what: String) {
     let deadline = runPlan.analysis.deadline
     guard now.isOver(deadline, since: run.since) else { return look(in: now.remaining(of: deadline, since: run.since)) }
-    undecided(&run, "\(what) stayed undecided for \(Int(deadline / .seconds(1)))s")
+    undecided(&run, "\(what) stayed undecided for \(deadline.text)")
   }
 
   mutating func undecided(_ run: inout RunState, _ message: String) {
@@ -272,10 +272,11 @@ extension Turn {
     let names =
       open.isEmpty ? "every check" : open.map { "\($0.name) (\($0.verdict.rawValue))" }.joined(separator: ", ")
     rollout.situation = .running("\(place): undecided: \(names)")
-    if now.isOver(max(runPlan.analysis.deadline, duration), since: since) {
-      undecided(&run, "\(names) stayed undecided for \(Int(runPlan.analysis.deadline / .seconds(1)))s")
+    let deadline = max(runPlan.analysis.deadline, duration)
+    if now.isOver(deadline, since: since) {
+      undecided(&run, "\(names) stayed undecided for \(deadline.text)")
     } else {
-      look(in: now.remaining(of: runPlan.analysis.deadline, since: since))
+      look(in: now.remaining(of: deadline, since: since))
     }
     return false
   }

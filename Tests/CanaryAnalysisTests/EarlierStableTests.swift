@@ -11,7 +11,7 @@ import Testing
   func learns() {
     var watch = watch()
     for _ in 0..<20 { watch.record(canary: counts(1000, 200), stable: counts(1000, 1)) }
-    #expect(!watch.isWorse && watch.note == nil && watch.canary == nil)
+    #expect(!watch.isWorse && watch.note() == nil && watch.canary == nil)
     #expect(watch.stable == counts(20_000, 20))
   }
 
@@ -26,7 +26,7 @@ import Testing
       looks += 1
     }
     #expect((1...20).contains(looks), "\(looks)")
-    let note = try #require(watch.note)
+    let note = try #require(watch.note())
     #expect(note.contains("all requests go to the canary") && note.contains("20 of 20000"), "\(note)")
   }
 
@@ -59,6 +59,6 @@ import Testing
   func nothing() {
     var watch = watch()
     for _ in 0..<100 { watch.record(canary: counts(1000, 500), stable: .zero) }
-    #expect(!watch.isWorse && watch.note == nil)
+    #expect(!watch.isWorse && watch.note() == nil)
   }
 }

@@ -92,7 +92,7 @@ extension EndToEnd {
       #expect(message.contains(pod?["value"]?.string ?? "no pod"), "\(differences)")
       #expect(differences.contains { $0["dimension"]?.string == "ResponseCode" && $0["value"]?.string == "503" })
       let explained = try await shop.sluice("explain", "checkout")
-      #expect(explained.output.contains("what differed most"), "\(explained)")
+      #expect(explained.output.contains("where the bad requests gathered"), "\(explained)")
       let events = try await shop.list("events")
       #expect(events.contains { $0["reason"]?.string == "Explained" && $0["message"]?.string?.contains("503") == true })
     }

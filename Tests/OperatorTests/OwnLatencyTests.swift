@@ -192,7 +192,7 @@ import Testing
       }
       #expect(report.verdict == .fail && report.judgement?.finding == .worseThanStable, "\(report.message)")
       // The first look with a canary is what the others are counted from.
-      #expect(report.message.contains("since then 168 of 21000 were bad"), "\(report.message)")
+      #expect(report.message.contains("since then 168 of 21000 were slower than "), "\(report.message)")
       #expect(report.message.contains("by stable's rate before (40 of 40000)"), "\(report.message)")
     }
   }

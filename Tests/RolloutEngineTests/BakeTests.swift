@@ -59,6 +59,12 @@ struct BakeTests {
       return
     }
     #expect(text.hasPrefix("while it bakes: errors (Unknown) stayed undecided"))
+    // The longer one of its own time and the deadline.
+    #expect(text.hasSuffix("for 10m"))
+    var long = baking("15m")
+    long.isBlind = true
+    long.settle(turns: 300)
+    #expect(long.run?.pause == .undecided("errors (Unknown) stayed undecided for 15m"))
     world.isBlind = false
     world.command = PersonsCommand(action: .resume, sequence: 1)
     world.settle(until: { $0.stage == .finished(.promoted) })

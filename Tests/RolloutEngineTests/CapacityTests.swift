@@ -70,7 +70,7 @@ struct CapacityTests {
     world.quota = 0
     world.cluster.apply(template: "v2")
     world.settle(turns: 200)
-    #expect(world.run?.pause == .undecided("a quota without room for the canary stayed undecided for 600s"))
+    #expect(world.run?.pause == .undecided("a quota without room for the canary stayed undecided for 10m"))
     #expect(world.stage == .step(0, .scaling))
   }
 

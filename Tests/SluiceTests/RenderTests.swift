@@ -60,6 +60,28 @@ import Testing
       ])
   }
 
+  @Test("what follows a verdict's mark is folded under its text")
+  func marks() {
+    #expect(
+      Folding.fold(["  + nothing unusual: restarts, out-of-memory, memory, memory-growth"], width: 46) == [
+        "  + nothing unusual: restarts, out-of-memory,", "    memory, memory-growth",
+      ])
+  }
+
+  @Test("what is no step is done and not passed, and where bad requests gathered is told in whole ones")
+  func ends() throws {
+    var run = try #require(try running().run)
+    run.status?.timeline = [
+      StepRecord(kind: .start, outcome: .passed), StepRecord(kind: .abort, outcome: .passed),
+    ]
+    run.status?.differences = [
+      DifferenceRecord(dimension: .responseCode, value: "503", share: "0.93", requests: "346.2", bad: "66.5")
+    ]
+    let lines = Explanation.lines(run)
+    #expect(lines.contains("start - Done") && lines.contains("abort - Done"), "\(lines)")
+    #expect(lines.contains("    ResponseCode 503: 93% (67 bad of 346)"), "\(lines)")
+  }
+
   @Test("a number stays with its unit, and an interval with its end", arguments: 40...80)
   func units(width: Int) {
     let line = "errors: canary 9.8 % … 25.4 % (45 of 271 requests), stable 100 … 250 ms (at most 400 ms) 0.35 % of 9 %"

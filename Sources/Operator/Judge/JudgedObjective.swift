@@ -121,6 +121,10 @@ struct JudgedObjective: Sendable {
     earlier[view].record(canary: canary, stable: stable)
   }
 
+  private func bad(_ view: Int) -> String {
+    if case .latency(let check) = check { check.views[view].tooSlow } else { "bad" }
+  }
+
   /// What all that judges it says together, and the view that decides. A canary that is worse than stable was fails,
   /// whatever its limit says; where a pod explains what is found, it stands in the evidence.
   var judgement: (view: Int, judgement: Judgement)? {
@@ -135,7 +139,9 @@ struct JudgedObjective: Sendable {
       }
     guard case (let view, var judgement)? = found else { return nil }
     if worse != nil { judgement.finding = .worseThanStable }
-    if earlier.indices.contains(view), let note = earlier[view].note { judgement.evidence.notes.append(note) }
+    if earlier.indices.contains(view), let note = earlier[view].note(bad(view)) {
+      judgement.evidence.notes.append(note)
+    }
     return (view, attribution.judged(judgement))
   }
 }

@@ -18,6 +18,10 @@ enum Linter {
     /// - Parameter path: `-` is standard input.
     init(reading path: String) throws {
       let data: Data
+      var isDirectory: ObjCBool = false
+      if path != "-", FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory.boolValue {
+        throw CommandFailure("cannot read \(path): it is a directory; name the files in it")
+      }
       do {
         data =
           path == "-" ? try FileHandle.standardInput.readToEnd() ?? Data() : try Data(contentsOf: URL(filePath: path))
@@ -86,7 +90,9 @@ enum Linter {
     let names = rollouts.map { $0.1.metadata.name ?? "" }
     guard let (entry, rollout) = name.map({ name in rollouts.first { $0.1.metadata.name == name } }) ?? rollouts.first
     else {
-      let found = names.isEmpty ? "no Rollout is in there" : "there are \(names.joined(separator: ", "))"
+      let found =
+        names.isEmpty
+        ? "no Rollout is in \(files.map(\.name).joined(separator: ", "))" : "there are \(names.joined(separator: ", "))"
       throw CommandFailure(name.map { "there is no Rollout \($0) in the files: \(found)" } ?? found)
     }
     guard name != nil || rollouts.count == 1 else {

@@ -45,11 +45,16 @@ enum Explanation {
   private static func differences(_ differences: [DifferenceRecord]) -> [String] {
     guard !differences.isEmpty else { return [] }
     let rows = differences.map { difference in
-      let share = difference.share.map { "\(percent($0)) of the excess" } ?? ""
-      let counts = "\(number(difference.bad ?? "?")) bad of \(number(difference.requests ?? "?"))"
+      let share = difference.share.map { percent($0) } ?? ""
+      let counts = "\(whole(difference.bad)) bad of \(whole(difference.requests))"
       return "    \(difference.dimension.rawValue) \(difference.value): \(share) (\(counts))"
     }
-    return ["", "what differed most"] + rows
+    return ["", "where the bad requests gathered that the canary had beyond stable's rate"] + rows
+  }
+
+  /// Prometheus extrapolates increases; half a request is none.
+  private static func whole(_ number: String?) -> String {
+    number.map { Double($0).map { String(Int(nearest: $0)) } ?? $0 } ?? "?"
   }
 
   private static func entry(_ record: StepRecord, withQueries: Bool) -> [String] {
@@ -67,7 +72,9 @@ enum Explanation {
       facts.append("traffic verified after \(verified)")
     }
     if let took = Times.between(record.startedAt?.date, record.finishedAt?.date) { facts.append("ended after \(took)") }
-    var lines = [head + (record.outcome.map { " - \($0.rawValue)" } ?? " - under way")]
+    // Only what is judged can pass.
+    let isJudged = record.kind == .step || record.outcome != .passed
+    var lines = [head + (record.outcome.map { " - \(isJudged ? $0.rawValue : "Done")" } ?? " - under way")]
     if !facts.isEmpty { lines.append("  " + facts.joined(separator: ", ")) }
     if let message = record.message { lines.append("  \(message)") }
     return lines + checks(record.checks ?? [], withQueries: withQueries)

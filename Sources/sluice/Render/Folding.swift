@@ -41,6 +41,8 @@ enum Folding {
         spaces = 0
       }
     }
-    return column
+    // Behind the mark of a verdict.
+    let text = line.dropFirst(column)
+    return "+x?!".contains(text.first ?? " ") && text.dropFirst().first == " " ? column + 2 : column
   }
 }

@@ -121,7 +121,7 @@ enum RehearsalPanel {
     switch report.outcome {
     case .promoted: return ["Promoted after \(after)."]
     case .aborted: return ["Aborted after \(after), in \(place): \(report.reason)"]
-    case .paused: return ["Waiting since \(after), in \(place): \(report.reason)"]
+    case .paused: return ["Waiting from \(after) on, in \(place): \(report.reason)"]
     case .unfinished: return ["Not over after \(after), in \(place): \(report.reason)"]
     }
   }
