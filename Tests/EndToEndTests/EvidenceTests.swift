@@ -115,6 +115,22 @@ extension EndToEnd {
       #expect(explained.contains("slower than stable as a whole? the numbers were up to"), "\(explained)")
       #expect(explained.contains("stable p99 50 … "), "\(explained)")
     }
+    // One of two pods has that median, the other is like stable: the run is held, and the pod named.
+    try await Shop.open("distribution-pod", manifest) { shop in
+      try await shop.setImage("v2-oneslow40")
+      let held = try await shop.until("one pod", "rolloutruns.sluice.dev", within: .seconds(90)) { run in
+        run[path: ["status", "checks"]]?.array?.contains { $0["finding"]?.string == "OnePod" } ?? false
+      }
+      let check = held[path: ["status", "checks"]]?.array?.first { $0["finding"]?.string == "OnePod" }
+      let message = check?["message"]?.string ?? ""
+      let pods = check?[path: ["evidence", "distribution", "pods"]]?.array?.compactMap(\.string) ?? []
+      #expect(
+        pods.count == 1 && message.contains("slower answers come from pod \(pods.first ?? "none") on node "),
+        "\(message)")
+      #expect(message.contains("of its answers took more than 25 ms, "), "\(message)")
+      #expect(check?["verdict"]?.string == "Insufficient")
+      try await shop.decide("abort", "checkout")
+    }
   }
 
   @Test("an autopilot's plan is tried on what a real Prometheus has of a release, pods and all")

@@ -7,7 +7,7 @@ import KubernetesAPI
 /// try a bad release: `shop/checkout:v2-errors5` fails 5 % of the requests, `…:v2-errors0.5` half a percent,
 /// `…:v2-slow400` takes 400 ms (the median), `…:v2-tail900` takes 900 ms at the 99th percentile. (Tags of
 /// ``ApplicationBehaviours`` concern the node.) `…:v2-onebad50` has half of the requests fail in one of its pods only,
-/// `…:v2-notfound10` answers 10 % with 404. For guards: `…:v2-leak5` grows by 5 MiB a minute, `…:v2-cpu3` takes three
+/// in `…:v2-oneslow40` that pod takes 40 ms, `…:v2-notfound10` answers 10 % with 404. For guards: `…:v2-leak5` grows by 5 MiB a minute, `…:v2-cpu3` takes three
 /// times the CPU, `…:v2-throttle40` is stopped by its CPU limit 40 % of the time, `…:v2-gc20` collects garbage for 20 % of
 /// it. `…:v2-orders20` counts an order for 20 % of its good answers, as `shop_orders_total`, and its value of 1 to 100 in
 /// `shop_order_value_sum` and `_count`. Annotations of the pod template win over the tag:
@@ -26,6 +26,10 @@ struct MeshApplication: Sendable, Hashable {
   var errorsAfter = 0.0
   /// The share of requests that one pod of the revision, and no other, answers with 503.
   var oneBadPod = 0.0
+  /// The median time that this pod takes, in milliseconds; 0 for that of the others.
+  var oneSlowPod = 0.0
+  /// Whether one pod of the revision is unlike the others.
+  var hasBadPod: Bool { oneBadPod > 0 || oneSlowPod > 0 }
   /// By the caller's version, the share of its requests answered with 503.
   var errorsFrom: [String: Double] = [:]
   /// The share of requests answered with 404.
@@ -51,6 +55,7 @@ struct MeshApplication: Sendable, Hashable {
         latencyP99 = milliseconds * 2
       }
       if let percent = Self.number(part, after: "onebad") { oneBadPod = min(1, percent / 100) }
+      if let milliseconds = Self.number(part, after: "oneslow") { oneSlowPod = milliseconds }
       if let percent = Self.number(part, after: "notfound") { notFound = min(1, percent / 100) }
       if let percent = Self.number(part, after: "orders") { orders = min(1, percent / 100) }
       if let factor = Self.number(part, after: "cpu") { cpu = factor }
@@ -79,13 +84,14 @@ struct MeshApplication: Sendable, Hashable {
   /// One request's fate: the status and the time it took in milliseconds, from a log-normal distribution with this
   /// median and 99th percentile (2.326 deviations above).
   /// - Parameters:
-  ///   - isBadPod: it is the one of its revision that ``oneBadPod`` speaks of.
+  ///   - isBadPod: it is the one of its revision that ``oneBadPod`` and ``oneSlowPod`` speak of.
   ///   - caller: the version of who asks.
   func answer(
     podAge: Double, isBadPod: Bool = false, caller: String = "", random: inout MeshRandom
   ) -> (status: Int, milliseconds: Double) {
-    let deviation = log(latencyP99 / latency) / 2.326
-    let milliseconds = latency * exp(deviation * random.normal())
+    let median = isBadPod && oneSlowPod > 0 ? oneSlowPod : latency
+    let deviation = log(max(latencyP99, median) / median) / 2.326
+    let milliseconds = median * exp(deviation * random.normal())
     // A pod may seem younger than now where clocks differ.
     let hasFault = errorsAfter == 0 || podAge >= errorsAfter
     let rate = max(errorRate, isBadPod ? oneBadPod : 0, errorsFrom[caller] ?? 0)

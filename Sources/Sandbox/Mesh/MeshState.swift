@@ -79,7 +79,7 @@ struct MeshState: Sendable {
     pods = seen
     badPods = badPods.filter { seen[$0.value] != nil }
     for (key, pod) in seen.sorted(by: { $0.key < $1.key })
-    where pod.application.oneBadPod > 0 && pod.isRunning && badPods[pod.revision] == nil {
+    where pod.application.hasBadPod && pod.isRunning && badPods[pod.revision] == nil {
       badPods[pod.revision] = key
     }
     if gone {
