@@ -14,22 +14,40 @@ import TrafficRouting
 @Suite("What guards ask of Prometheus") struct GuardianTests {
   private static let now = Date(timeIntervalSince1970: 1_800_000_000)
 
-  private static func usual(_ change: (inout JudgedRun) -> Void = { _ in }) async throws -> UsualLevels {
-    let plan = try plan()
+  private static func judged(_ traffic: IstioSpec = IstioSpec()) throws -> JudgedRun {
+    var spec = spec()
+    spec.traffic = TrafficSpec(istio: traffic)
+    let plan = try Plan(Rollout(metadata: rollout().metadata, spec: spec))
     let scope = MetricsScope(
       namespace: "shop", services: plan.services, stableReplicaSet: "web-s1", canaryReplicaSet: "web-abc")
-    var run = JudgedRun(
+    return JudgedRun(
       name: "web-1", plan: plan, scope: scope, metrics: IstioMetrics(),
       queries: QuerySetting(plan: plan, scope: scope, hashes: [:], step: 0, namespaceLabel: nil), traffic: .stableOnly,
       pods: ["web-s1-aaaaa", "web-s1-bbbbb", "web-abc-ccccc"].map {
         PodFacts(name: $0, track: $0.hasPrefix("web-s1") ? .stable : .canary)
       })
+  }
+
+  private static func usual(_ change: (inout JudgedRun) -> Void = { _ in }) async throws -> UsualLevels {
+    var run = try judged()
     change(&run)
     let guardian = Guardian(
       board: GuardBoard(), queue: WorkQueue<ObjectKey>(),
       prometheus: PrometheusClient(baseURL: "http://prometheus", transport: MomentTransport()),
       time: TimeSource(ContinuousClock(), now: { now }), logger: Logger(label: "test"))
     return await guardian.usual(run)
+  }
+
+  @Test("the usual requests are those that the guards count: not those beside a route that callers in the mesh lack")
+  func usualRequests() throws {
+    func services(_ traffic: IstioSpec) throws -> Substring? {
+      let run = try Self.judged(traffic)
+      let query = UsualQuestion.requests.text(run.plan, UsualQuestion.scope(run), run.metrics)
+      return query?.firstMatch(of: /destination_service_name=~"([^"]*)"/)?.1
+    }
+    #expect(try services(IstioSpec()) == "web|web-canary|web-stable")
+    let gateway = IstioSpec(hosts: ["shop.example.com"], gateways: ["shop/public"], mesh: false)
+    #expect(try services(gateway) == "web-canary|web-stable")
   }
 
   // The transport gives the moment's distance from now in hours as cores, and as many requests in ten minutes.

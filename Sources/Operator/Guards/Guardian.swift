@@ -117,13 +117,13 @@ struct Guardian: ServiceLifecycle.Service {
   }
 
   private func now(_ question: UsualQuestion, _ run: JudgedRun, at moment: Date) async -> Double? {
-    let series = await vector(question.text(run.plan, run.scope, run.metrics), at: moment)
+    let series = await vector(question.text(run.plan, UsualQuestion.scope(run), run.metrics), at: moment)
     return series.flatMap { question.value($0.map(\.value)) }
   }
 
   /// The answers at this time of each of the last days, of those that have one.
   private func days(_ question: UsualQuestion, _ run: JudgedRun) async -> [Double] {
-    guard let query = question.text(run.plan, run.scope, run.metrics) else { return [] }
+    guard let query = question.text(run.plan, UsualQuestion.scope(run), run.metrics) else { return [] }
     let now = time.now
     do {
       let values = try await prometheus.values(

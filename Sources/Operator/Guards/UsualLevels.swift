@@ -32,13 +32,19 @@ enum UsualQuestion: CaseIterable, Sendable {
   /// How often a run that goes on asks anew.
   static let interval = Duration.seconds(1800)
 
+  /// The requests that a run's guards count: its route's. Before there was one they were the Service's own, so these count
+  /// too where the route has all of them.
+  static func scope(_ run: JudgedRun) -> MetricsScope {
+    run.plan.routesPart ? run.scope : BurnJudge.whole(run.scope, run.plan)
+  }
+
+  /// - Parameter scope: whose requests.
   /// - Returns: `nil` where there can be no such series.
   func text(_ plan: Plan, _ scope: MetricsScope, _ metrics: (any MeshMetrics)?) -> String? {
     switch self {
     case .cpu: usual(ContainerMetrics.cpu, plan, scope)
     case .memory: usual(ContainerMetrics.memory, plan, scope)
-    case .requests:
-      metrics?.requestQuery([BurnJudge.whole(scope, plan)], view: .caller, reading: .increase(Self.window))
+    case .requests: metrics?.requestQuery([scope], view: .caller, reading: .increase(Self.window))
     }
   }
 

@@ -103,9 +103,9 @@ extension Recorder {
     _ plan: Plan, stable: String, canary: String, _ span: TrafficSpan, _ step: Duration,
     to looks: inout [Date: Recording.Look]
   ) async throws -> OtherDays {
-    let scope = Self.scope(ofCallers: plan, stable: stable, canary: canary)
+    let scope = BurnJudge.whole(Self.scope(ofCallers: plan, stable: stable, canary: canary), plan)
     do {
-      try await addServiceRequests(BurnJudge.whole(scope, plan), span, step, to: &looks)
+      try await addServiceRequests(scope, span, step, to: &looks)
       let countsService = looks.values.contains { $0.serviceRequests != nil }
       var hours: [OtherDays.Hour] = []
       let pause = Self.pause(span)
@@ -160,7 +160,7 @@ extension Recorder {
     guard let first = times.firstIndex(where: { looks[$0]?.canary?.requests ?? 0 > 0 }), first > 1 else { return nil }
     let moment = times[first - 1]
     let pods = (looks[moment]?.pods ?? [:]).keys.count { scope.track(pod: $0) == .stable }
-    let counted = view == .callee ? Self.scope(of: scope.stableReplicaSet, plan) : BurnJudge.whole(scope, plan)
+    let counted = view == .callee ? Self.scope(of: scope.stableReplicaSet, plan) : scope
     guard pods > 0,
       let query = metrics.requestQuery([counted], view: view, reading: .increase(UsualQuestion.window)),
       let cpu = try await value(.cpu, UsualQuestion.cpu.text(plan, scope, metrics), at: moment),

@@ -45,6 +45,16 @@ public struct Plan: Sendable, Hashable {
     }
   }
 
+  /// Whether requests are known to come to the workload beside the route, by another of a person's or to the Services of
+  /// the callers.
+  public var routesPart: Bool {
+    switch provider {
+    case .istio(let istio): !istio.mesh || !istio.matches.isEmpty || istio.delegate
+    case .gatewayAPI(let gateway): !gateway.mesh || !gateway.matches.isEmpty
+    case .replicas: false
+    }
+  }
+
   /// Which revisions go straight to all traffic when they return.
   public struct FastUndo: Sendable, Hashable {
     /// 0 for none.
