@@ -10,10 +10,13 @@ struct DifferenceTests {
   ) -> PodBlame {
     var blame = PodBlame()
     blame.beginSpan()
-    for (pod, requests, bad) in canary { blame.record(counts(requests, bad), pod: pod, isCanary: true) }
-    for (pod, requests, bad) in stable { blame.record(counts(requests, bad), pod: pod, isCanary: false) }
+    blame.record(canary: looks(canary), stable: looks(stable))
     blame.place(nodes.map { PodPlace(pod: $0.key, node: $0.value) })
     return blame
+  }
+
+  private static func looks(_ pods: [(String, Double, Double)]) -> [String: Counts] {
+    Dictionary(uniqueKeysWithValues: pods.map { ($0.0, counts($0.1, $0.2)) })
   }
 
   private static let good = [("s1", 1000.0, 1.0), ("s2", 1000, 0), ("s3", 1000, 1)]
@@ -95,14 +98,64 @@ struct DifferenceTests {
     // At 1 % the service failed as a whole; at 50 % it does not. Summed up, the canary would look good and stable bad.
     var blame = PodBlame()
     blame.beginSpan()
-    blame.record(counts(10, 5), pod: "c1", isCanary: true)
-    blame.record(counts(990, 495), pod: "s1", isCanary: false)
+    blame.record(canary: ["c1": counts(10, 5)], stable: ["s1": counts(990, 495)])
     blame.beginSpan()
-    blame.record(counts(500, 50), pod: "c1", isCanary: true)
-    blame.record(counts(500, 0), pod: "s1", isCanary: false)
+    blame.record(canary: ["c1": counts(500, 50)], stable: ["s1": counts(500, 0)])
     let none = PodBlame.Culprit(
       kind: .pod, name: "nobody", isCanary: false, share: 0, own: .zero, rest: .zero, pods: 0)
     #expect(blame.logEValue(without: none) > log(100))
+  }
+
+  @Test("pods that are gone make room: the 501st is told apart, and what the others did still counts")
+  func manyPods() throws {
+    var blame = PodBlame()
+    blame.beginSpan()
+    // 490 pods of stable, and 10 of a canary, one of which fails once.
+    let stable = Dictionary(uniqueKeysWithValues: (0..<490).map { ("s\($0)", counts(10, 0)) })
+    let young = Dictionary(uniqueKeysWithValues: (0..<10).map { ("c\($0)", counts(10, $0 == 0 ? 1 : 0)) })
+    blame.record(canary: young, stable: stable)
+    // The canary's are replaced, and for 30 looks that may be a gap.
+    for _ in 0..<29 { blame.record(canary: [:], stable: stable) }
+    blame.record(canary: ["late": counts(10, 0)], stable: stable)
+    let isCrowded = blame.isCrowded
+    #expect(isCrowded)
+    blame.record(canary: ["late": counts(500, 90), "c3": counts(40, 0)], stable: stable)
+    let culprit = try #require(blame.canaryCulprit(limit: 0.02, risk: 0.01))
+    #expect(culprit.name == "late")
+    // Its first 10 were not told apart; they stand beside the 100 of those that went and the 40 of the one that came back.
+    #expect(culprit.own == counts(500, 90))
+    #expect(culprit.rest == counts(150, 1))
+    // Ten pods, of which one made room, and the one that was not told apart.
+    #expect(culprit.pods == 11)
+  }
+
+  @Test("a pod that is gone is named as long as it has the most bad requests")
+  func goneCulprit() throws {
+    var blame = PodBlame()
+    blame.beginSpan()
+    let stable = Dictionary(uniqueKeysWithValues: (0..<498).map { ("s\($0)", counts(10, 0)) })
+    blame.record(canary: ["bad": counts(500, 90), "good": counts(500, 1)], stable: stable)
+    for _ in 0..<31 { blame.record(canary: [:], stable: stable) }
+    blame.record(canary: ["new": counts(100, 0)], stable: stable)
+    #expect(!blame.isCrowded)
+    let culprit = try #require(blame.canaryCulprit(limit: 0.02, risk: 0.01))
+    #expect(culprit.name == "bad")
+    #expect(culprit.rest == counts(600, 1))
+    #expect(culprit.pods == 2)
+  }
+
+  @Test("of more pods at once than are told apart none is lost from the sums")
+  func crowd() throws {
+    var blame = PodBlame()
+    blame.beginSpan()
+    // The first 500 names are told apart; the last one is good and counts with the rest.
+    let canary = Dictionary(uniqueKeysWithValues: (100..<601).map { ("c\($0)", counts(10, $0 == 100 ? 9 : 0)) })
+    blame.record(canary: canary, stable: ["s": counts(10, 0)])
+    #expect(blame.isCrowded)
+    let culprit = try #require(blame.canaryCulprit(limit: 0.02, risk: 0.01))
+    #expect(culprit.name == "c100")
+    #expect(culprit.rest == counts(5000, 0))
+    #expect(culprit.pods == 500)
   }
 
   // ln of the mixture of 120 of 1000 against 5 of 9000, computed with NumPy, less ln 2 for the half that bets later: 252.6.

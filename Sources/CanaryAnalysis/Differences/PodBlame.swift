@@ -17,15 +17,26 @@ public struct PodPlace: Codable, Sendable, Hashable {
 ///
 /// Counts are kept apart by the traffic under which they were made, since the canary's share of requests changes with its
 /// weight, and a comparison over all of them together would compare seasons.
+///
+/// Pods that are gone make room for new ones: what they did stays in the sums of their track, as of one that has no name.
 public struct PodBlame: Codable, Sendable, Hashable {
   private var spans: [[String: Counts]] = []
   private var tracks: [String: Bool] = [:]
   private var places: [String: String] = [:]
+  /// The number of looks, and the newest one that each pod was in.
+  private var looks = 0
+  private var seen: [String: Int] = [:]
+  /// How many pods of a track are in its nameless one.
+  private var nameless: [Bool: Int] = [:]
+  /// There were more pods at once than are told apart.
+  public private(set) var isCrowded = false
 
   /// More spans than a plan has steps; beyond, the last one takes what comes.
   private static let maxSpans = 40
   /// Beyond, pods are not told apart: a Deployment of this size hides one bad pod anyway.
-  private static let maxPods = 500
+  public static let maxPods = 500
+  /// A pod that is missing for more looks is gone, as in ``ScrapeGaps``.
+  private static let patience = 30
 
   public init() {}
 
@@ -34,16 +45,57 @@ public struct PodBlame: Codable, Sendable, Hashable {
     if spans.count < Self.maxSpans, spans.last?.isEmpty != true { spans.append([:]) }
   }
 
-  /// Adds what a pod did in one look.
-  public mutating func record(_ counts: Counts, pod: String, isCanary: Bool) {
-    guard tracks[pod] != nil || tracks.count < Self.maxPods else { return }
+  /// Adds what each pod did in one look, also where that is nothing.
+  public mutating func record(canary: [String: Counts], stable: [String: Counts]) {
+    looks += 1
     if spans.isEmpty { spans.append([:]) }
-    tracks[pod] = isCanary
-    spans[spans.count - 1][pod, default: .zero] += counts
+    // Those that are known first, so that none of them makes room for another.
+    for pod in [canary.keys, stable.keys].joined() where seen[pod] != nil { seen[pod] = looks }
+    for (isCanary, pods) in [(true, canary), (false, stable)] {
+      var others = 0
+      for (pod, counts) in pods.sorted(by: { $0.key < $1.key }) {
+        if seen[pod] != nil || hasRoom() {
+          tracks[pod] = isCanary
+          seen[pod] = looks
+          spans[spans.count - 1][pod, default: .zero] += counts
+        } else {
+          others += 1
+          spans[spans.count - 1][Self.nameless(isCanary), default: .zero] += counts
+        }
+      }
+      guard others > 0 else { continue }
+      isCrowded = true
+      nameless[isCanary] = max(nameless[isCanary] ?? 0, others)
+      tracks[Self.nameless(isCanary)] = isCanary
+    }
+  }
+
+  /// Pods of a track that are not told apart, under a name that no pod can have.
+  private static func nameless(_ isCanary: Bool) -> String { isCanary ? "(canary)" : "(stable)" }
+
+  /// Whether one more pod can be told apart, if need be in the place of one that is gone: of those the one with the fewest
+  /// bad requests, which explains the least.
+  private mutating func hasRoom() -> Bool {
+    guard seen.count >= Self.maxPods else { return true }
+    let gone = seen.filter { looks - $0.value > Self.patience }.map {
+      (pod: $0.key, bad: sum([$0.key]).bad, at: $0.value)
+    }
+    guard let least = gone.min(by: { ($0.bad, $0.at, $0.pod) < ($1.bad, $1.at, $1.pod) })?.pod,
+      let isCanary = tracks[least]
+    else { return false }
+    let name = Self.nameless(isCanary)
+    for index in spans.indices {
+      guard let counts = spans[index].removeValue(forKey: least) else { continue }
+      spans[index][name, default: .zero] += counts
+    }
+    (seen[least], tracks[least], places[least]) = (nil, nil, nil)
+    tracks[name] = isCanary
+    nameless[isCanary, default: 0] += 1
+    return true
   }
 
   public mutating func place(_ pods: [PodPlace]) {
-    for pod in pods where tracks[pod.pod] != nil { places[pod.pod] = pod.node }
+    for pod in pods where seen[pod.pod] != nil { places[pod.pod] = pod.node }
   }
 
   /// Who explains the bad requests of a track.
@@ -139,11 +191,13 @@ public struct PodBlame: Codable, Sendable, Hashable {
 
   private func culprit(isCanary: Bool, risk: Double) -> Culprit? {
     let own = tracks.filter { $0.value == isCanary }.keys.sorted()
+    let named = own.filter { $0 != Self.nameless(isCanary) }
+    let number = named.count + (nameless[isCanary] ?? 0)
     guard own.count > 1 else { return nil }
     let nodes = Dictionary(grouping: own.filter { places[$0] != nil }) { places[$0] ?? "" }
       .filter { $0.value.count > 1 && $0.value.count < own.count }
     let candidates =
-      own.map { (Culprit.Kind.pod, $0, [$0]) } + nodes.sorted { $0.key < $1.key }.map { (.node, $0.key, $0.value) }
+      named.map { (Culprit.Kind.pod, $0, [$0]) } + nodes.sorted { $0.key < $1.key }.map { (.node, $0.key, $0.value) }
     let all = sum(own)
     var best: (culprit: Culprit, evidence: Double)?
     for (kind, name, pods) in candidates {
@@ -158,7 +212,7 @@ public struct PodBlame: Codable, Sendable, Hashable {
       best = (
         Culprit(
           kind: kind, name: name, node: kind == .pod ? places[name] : nil, isCanary: isCanary,
-          share: part.bad / all.bad, own: part, rest: rest, pods: own.count - pods.count), evidence
+          share: part.bad / all.bad, own: part, rest: rest, pods: number - pods.count), evidence
       )
     }
     return best?.culprit

@@ -87,7 +87,9 @@ struct GuardJudge: Sendable {
     lastLook = now
     let known = Set(answers.keys.map(\.process))
     // As in the objectives' counters: a proxy's first answer of a kind makes a new series.
-    let increase = look.answers.flatMap { answers.record($0) { $0.track == .canary || known.contains($0.process) } }
+    let increase = look.answers.flatMap {
+      answers.record($0, at: now, of: \.process) { $0.track == .canary || known.contains($0.process) }
+    }
     recordEvents(look, facts, seconds: seconds, isCounted: isCounted)
     guard isCounted, traffic.reachesCanary else {
       block = GuardBlock()
@@ -364,6 +366,7 @@ struct GuardJudge: Sendable {
         )
       }
     }
+    if [.responseCodes, .connections, .endpoints].contains(kind), let note = answers.note { notes.append(note) }
     if recalled[kind] != nil { notes.append("found before the controller was started") }
     if let since = found[kind] { notes.append("since \(since.formatted(.iso8601))") }
     return notes

@@ -58,7 +58,8 @@ struct Attribution: Sendable {
       blame.beginSpan()
       slowPods.beginSpan()
     }
-    for (pod, found) in pods { blame.record(found.look, pod: pod, isCanary: found.track == .canary) }
+    func counts(of track: Track) -> [String: Counts] { pods.filter { $0.value.track == track }.mapValues(\.look) }
+    if !pods.isEmpty { blame.record(canary: counts(of: .canary), stable: counts(of: .stable)) }
     blame.place(places)
     func histograms(of track: Track) -> [String: LatencyHistogram] {
       looks.filter { $0.value.track == track }.mapValues(\.look)
@@ -78,7 +79,10 @@ struct Attribution: Sendable {
       let isYoung = judgement.evidence.canary.counts.bad <= Self.mostSuspicious
       guard let culprit = proven ?? (isYoung ? blame.canaryCulprit(limit: limit, risk: 1, minimumRequests: 10) : nil),
         judgement.evidence.canary.counts.bad <= 1.25 * culprit.trackBad + 10
-      else { break }
+      else {
+        if blame.isCrowded { note(Self.crowded) }
+        break
+      }
       note(culprit.sentence)
       guard !service.isBroken(alpha: risk) else {
         note(Self.harmful)
@@ -124,6 +128,9 @@ struct Attribution: Sendable {
     "the revision may be good, but all callers together are served beyond the limit, so that it must go"
   private static let excuse =
     "the revision is not blamed as long as all callers together are served within the limit"
+
+  private static let crowded =
+    "more than \(PodBlame.maxPods) pods answered, and those beyond are not told apart"
 
   private func slow(_ judgement: Judgement) -> SlowPods.Finding? {
     guard let distribution = judgement.evidence.distribution, let boundary = distribution.boundary else { return nil }

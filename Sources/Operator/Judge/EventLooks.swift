@@ -37,6 +37,9 @@ struct EventLooks: Sendable {
 
   init(_ counted: SLO.Counted) { self.counted = counted }
 
+  /// What a reader of the counts should know.
+  var note: String? { Track.allCases.compactMap { counters[$0]?.note }.first }
+
   /// What to ask of a track.
   func questions(of track: Track) -> [QueryQuestion.Part] {
     var parts = (0..<counted.amount.count).map(QueryQuestion.Part.amount)
@@ -97,7 +100,7 @@ struct EventLooks: Sendable {
     for track in Track.allCases {
       guard case .values(let values)? = readings[track] else { continue }
       let known = Set((counters[track]?.keys).map { $0.map(\.process) } ?? [])
-      let increase = counters[track, default: CounterIncreases()].record(values) {
+      let increase = counters[track, default: CounterIncreases()].record(values, at: now, of: \.process) {
         track == .canary || known.contains($0.process)
       }
       for key in values.keys { growth["\(track) \(key.process)", default: 0] += increase?.values[key] ?? 0 }

@@ -59,7 +59,7 @@ struct OwnLatencyJudge: Sendable {
       // What began before the traffic was verified is not of it.
       if let verifiedAt = round.verifiedAt, readAt.map({ $0 < verifiedAt }) ?? true { readAt = nil }
     }
-    let found = increase(answers)
+    let found = increase(answers, at: round.at)
     guard let verifiedAt = round.verifiedAt else {
       learn(found)
       return
@@ -97,7 +97,9 @@ struct OwnLatencyJudge: Sendable {
   }
 
   /// What grew since the look before; nothing of the first.
-  private mutating func increase(_ answers: [Track: LookAnswers.Answer]) -> Measured<[MetricsKey: Double]> {
+  private mutating func increase(
+    _ answers: [Track: LookAnswers.Answer], at now: Date
+  ) -> Measured<[MetricsKey: Double]> {
     var readings: [MetricsKey: Double] = [:]
     for track in Track.allCases {
       switch answers[track] {
@@ -111,7 +113,7 @@ struct OwnLatencyJudge: Sendable {
       return .sourceFailed("the histogram is \(NativeBuckets.customBoundaries)")
     }
     let known = Set(counters.keys.map(\.process))
-    let increase = counters.record(readings) { $0.beginsAtZero(known: known) }
+    let increase = counters.record(readings, at: now, of: \.process) { $0.beginsAtZero(known: known) }
     var values = increase?.values ?? [:]
     for key in readings.keys where values[key] == nil { values[key] = 0 }
     guard readings.keys.contains(where: \.isNative) else { return .value(values) }
@@ -166,6 +168,7 @@ struct OwnLatencyJudge: Sendable {
     judgement.evidence.window = watched
     judgement.evidence.queries = asked
     judgement.evidence.budget = isDryRun ? nil : analysis.falseAbortRisk.fraction
+    if let note = counters.note { judgement.evidence.notes.append(note) }
     return CheckReport(
       name: slo.name, verdict: judgement.verdict, message: judgement.evidence.sentence, judgement: judgement,
       isDryRun: isDryRun)

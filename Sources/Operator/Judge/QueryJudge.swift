@@ -362,7 +362,7 @@ struct QueryJudge: Sendable {
     objectives.map { objective in
       switch objective.check {
       case .value(let check): report(objective, check)
-      case .counted(let check, _): report(objective, check)
+      case .counted(let check, let looks): report(objective, check, looks.note)
       }
     } + latencies.map(\.report)
   }
@@ -386,10 +386,11 @@ struct QueryJudge: Sendable {
       isDryRun: objective.slo.mode == .dryRun)
   }
 
-  private func report(_ objective: Objective, _ check: EventCheck) -> CheckReport {
+  private func report(_ objective: Objective, _ check: EventCheck, _ note: String?) -> CheckReport {
     var judgement = check.judgement(queries: objective.asked, window: objective.window.map { $0 / .seconds(1) })
     let isDryRun = objective.slo.mode == .dryRun
     judgement.evidence.budget = isDryRun ? nil : budget
+    if let note { judgement.evidence.notes.append(note) }
     return CheckReport(
       name: objective.slo.name, verdict: judgement.verdict, message: judgement.evidence.sentence, judgement: judgement,
       isDryRun: isDryRun)

@@ -90,7 +90,7 @@ struct RunJudge: Sendable {
     self.places = places
     var increases: [LookAnswers.Question: Measured<[MetricsKey: Double]>] = [:]
     for question in questionsAsked {
-      increases[question] = increase(question, look.answers[question])
+      increases[question] = increase(question, look.answers[question], at: now)
     }
     beginLatencyAnew()
     let uneven = Set(
@@ -172,7 +172,7 @@ struct RunJudge: Sendable {
   private var questionsAsked: [LookAnswers.Question] { LookAnswers.Question.all(metrics) }
 
   private mutating func increase(
-    _ question: LookAnswers.Question, _ answer: LookAnswers.Answer?
+    _ question: LookAnswers.Question, _ answer: LookAnswers.Answer?, at now: Date
   ) -> Measured<[MetricsKey: Double]>? {
     switch answer {
     case nil: return nil
@@ -182,7 +182,7 @@ struct RunJudge: Sendable {
       if readings.values.contains(where: { !$0.isFinite }) { return .notANumber }
       let known = Set(counters[question]?.keys.map(\.process) ?? [])
       let increase = counters[question, default: CounterIncreases()]
-        .record(readings) { $0.beginsAtZero(known: known) }
+        .record(readings, at: now, of: \.process) { $0.beginsAtZero(known: known) }
       guard let increase else { return .missing }
       // A track is measured where it has any series, also one that did not grow.
       var values = increase.values
@@ -363,6 +363,7 @@ struct RunJudge: Sendable {
     judgement.evidence.window = watched.map { $0.upperBound.timeIntervalSince($0.lowerBound) }
     judgement.evidence.queries = [questions[LookAnswers.Question(view: view, kind: kind)]].compactMap { $0 }
     judgement.evidence.budget = objective.isDryRun ? nil : budget
+    if let note = counters[LookAnswers.Question(view: view, kind: kind)]?.note { judgement.evidence.notes.append(note) }
     return CheckReport(
       name: objective.name, verdict: judgement.verdict,
       message: "\(judgement.evidence.sentence) (\(view.rawValue)s' metrics"

@@ -145,7 +145,9 @@ extension Recorder {
     try await each(query, span, step) { time, series in
       let readings = metrics.readings(series, of: scope, view: .caller)
       let known = Set(counters.keys.map(\.process))
-      guard !readings.isEmpty, let grown = counters.record(readings, beginsAtZero: { $0.beginsAtZero(known: known) })
+      guard !readings.isEmpty,
+        let grown = counters.record(
+          readings, at: time, of: \.process, beginsAtZero: { $0.beginsAtZero(known: known) })
       else { return }
       looks[time, default: Recording.Look()].serviceRequests = Int(nearest: grown.total)
     }

@@ -82,7 +82,8 @@ extension Recorder {
           let known = Set(counters.keys.map(\.process))
           // Pods of the newer revision are seen from their beginning.
           guard !readings.isEmpty || track == .canary,
-            let grown = counters.record(readings, beginsAtZero: { $0.beginsAtZero(known: known) }), !readings.isEmpty
+            let grown = counters.record(
+              readings, at: time, of: \.process, beginsAtZero: { $0.beginsAtZero(known: known) }), !readings.isEmpty
           else { return }
           var values = grown.values
           for key in readings.keys where values[key] == nil { values[key] = 0 }

@@ -57,7 +57,8 @@ public struct Recorder: Sendable {
           // Pods of the newer revision are seen from their beginning.
           guard !readings.isEmpty || track == .canary,
             let grown = counters.record(
-              readings, beginsAtZero: { track == .canary || $0.beginsAtZero(known: known) }), !readings.isEmpty
+              readings, at: time, of: \.process,
+              beginsAtZero: { track == .canary || $0.beginsAtZero(known: known) }), !readings.isEmpty
           else { return }
           if kind == .latency {
             var values = grown.values
@@ -154,7 +155,8 @@ public struct Recorder: Sendable {
       let readings = view == .callee ? all : all.filter { $0.key.track == track }
       let known = Set(counters.keys.map(\.process))
       guard !readings.isEmpty,
-        let grown = counters.record(readings, beginsAtZero: { track == .canary || known.contains($0.process) })
+        let grown = counters.record(
+          readings, at: time, of: \.process, beginsAtZero: { track == .canary || known.contains($0.process) })
       else { return }
       var codes: [String: Int] = [:]
       for (key, count) in grown.values where key.isRequest && !key.isError {
@@ -246,7 +248,9 @@ public struct Recorder: Sendable {
         for one in series { readings[one.labels, default: 0] += one.value }
         let known = Set(counters.keys.map { $0["pod"] ?? "" })
         guard !readings.isEmpty || track == .canary,
-          let grown = counters.record(readings, beginsAtZero: { track == .canary || known.contains($0["pod"] ?? "") })
+          let grown = counters.record(
+            readings, at: time, of: { $0["pod"] ?? "" },
+            beginsAtZero: { track == .canary || known.contains($0["pod"] ?? "") })
         else { return }
         var counts = looks[time]?[keyPath: events] ?? [:]
         if part.isPer {

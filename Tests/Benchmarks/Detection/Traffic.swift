@@ -1,4 +1,5 @@
 import CanaryAnalysis
+import Foundation
 
 /// Draws the requests of a scenario, look after look, and reads them as the operator would.
 struct Traffic {
@@ -105,6 +106,7 @@ private struct PodCounters {
   private var totals: [Key: Double] = [:]
   private var readings: [Key: Double] = [:]
   private var generations: [Bool: [Int]] = [:]
+  private var now = Date(timeIntervalSince1970: 0)
 
   mutating func read(
     canary: [TrackLook], stable: [TrackLook], _ collection: Scenario.Collection, _ random: inout SeededRandom
@@ -135,7 +137,8 @@ private struct PodCounters {
       for pod in Set(gone.map(\.process.pod)) { generations[pod] += 1 }
       self.generations[isCanary] = generations
     }
-    guard let increase = increases.record(readings) else { return nil }
+    now += Scenario.secondsPerLook
+    guard let increase = increases.record(readings, at: now) else { return nil }
     // A process that was read and did not grow is there too.
     var processes = Dictionary(readings.keys.map { ($0.process, TrackLook()) }) { first, _ in first }
     for (key, value) in increase.values { processes[key.process, default: TrackLook()].add(value, kind: key.kind) }
