@@ -41,10 +41,7 @@ public struct BoundTest: Codable, Sendable, Hashable {
   mutating func update(_ look: Counts, dispersion: Double, remedy: Remedy) {
     guard look.requests > 0 else { return }
     tally.add(look, dispersion: dispersion)
-    bets.update { bet in
-      // (1 − p)/(1 − p₀) for odds r times those of p₀ is 1 / (1 − p₀ + p₀ r).
-      remedy.tempered(look.bad * bet.log - look.requests * log1p(limit * (bet.ratio - 1))) { bet.fairness }
-    }
+    bets.update(look, above: limit, remedy: remedy)
   }
 
   /// ln of the e-value of "the rate is above the limit", now.
@@ -69,4 +66,15 @@ public struct BoundTest: Codable, Sendable, Hashable {
 
   /// The rates that the looks leave possible; clumps widen it.
   public func interval(risk: Double) -> RateInterval { tally.effective.interval(risk: risk) }
+}
+
+extension Bets {
+  /// Bets, by one look at a track, that its rate of bad requests is above a limit. The limit may be another one in each
+  /// look, as long as it does not depend on the look.
+  mutating func update(_ look: Counts, above limit: Double, remedy: Remedy) {
+    update { bet in
+      // (1 − p)/(1 − p₀) for odds r times those of p₀ is 1 / (1 − p₀ + p₀ r).
+      remedy.tempered(look.bad * bet.log - look.requests * log1p(limit * (bet.ratio - 1))) { bet.fairness }
+    }
+  }
 }

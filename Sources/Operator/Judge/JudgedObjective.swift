@@ -116,9 +116,10 @@ struct JudgedObjective: Sendable {
   }
 
   /// Adds a look to what tells a canary that has all requests from stable before.
-  mutating func compare(_ view: Int, canary: Counts?, stable: Counts?) {
+  /// - Parameter isAlone: the canary was to get all requests.
+  mutating func compare(_ view: Int, canary: Counts?, stable: Counts?, isAlone: Bool) {
     guard let canary, let stable, earlier.indices.contains(view) else { return }
-    earlier[view].record(canary: canary, stable: stable)
+    earlier[view].record(canary: canary, stable: stable, isAlone: isAlone)
   }
 
   private func bad(_ view: Int) -> String {

@@ -87,7 +87,7 @@ struct OwnLatencyJudge: Sendable {
     objective.record(
       0, canary: canary, stable: stable, parts: LookParts.histograms(values), circumstances: circumstances)
     let (slow, usual) = (canary.value?.slower(thanAtLeast: max), stable.value?.slower(thanAtLeast: max))
-    objective.compare(0, canary: slow, stable: usual)
+    objective.compare(0, canary: slow, stable: usual, isAlone: !round.servesStable)
     let times = reading.byPod(values) { reading.histogram(.value($0), $1, .callee).value }
     let pods = times.compactMapValues { pod in pod.look.slower(thanAtLeast: max).map { (track: pod.track, look: $0) } }
     objective.attribution.record(

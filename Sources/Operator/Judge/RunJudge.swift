@@ -247,8 +247,9 @@ struct RunJudge: Sendable {
     let tracks = TrackReading(traffic: traffic, stableIsDown: stableIsDown)
     for index in objectives.indices {
       for (place, view) in (metrics?.views ?? []).enumerated() {
+        let isAlone = !tracks.isServed(.stable, view)
         func circumstances(_ question: LookAnswers.Question) -> Circumstances {
-          var found: Circumstances = tracks.isServed(.stable, view) ? [] : .alone
+          var found: Circumstances = isAlone ? .alone : []
           if uneven.contains(question) { found.insert(.uneven) }
           if warmUp.logAllowance != nil { found.insert(.warmingUp) }
           return found
@@ -264,7 +265,9 @@ struct RunJudge: Sendable {
           if let allowance = warmUp.logAllowance { check.discard(above: allowance) }
           objectives[index].check = .errors(check)
           // What a cold canary does is not compared with what stable did before.
-          if !warmUp.isOpen { objectives[index].compare(place, canary: canary.value, stable: stable.value) }
+          if !warmUp.isOpen {
+            objectives[index].compare(place, canary: canary.value, stable: stable.value, isAlone: isAlone)
+          }
         case .latency(var check):
           let question = LookAnswers.Question(view: view, kind: .latency)
           guard let found = increases[question] else { continue }
@@ -277,7 +280,8 @@ struct RunJudge: Sendable {
           let limit = check.views[place].max
           if !warmUp.isOpen {
             objectives[index].compare(
-              place, canary: canary.value?.slower(thanAtLeast: limit), stable: stable.value?.slower(thanAtLeast: limit))
+              place, canary: canary.value?.slower(thanAtLeast: limit), stable: stable.value?.slower(thanAtLeast: limit),
+              isAlone: isAlone)
           }
         }
       }
