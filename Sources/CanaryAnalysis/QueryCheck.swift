@@ -13,7 +13,8 @@ public struct QueryCheck: Codable, Sendable, Hashable {
 
   /// - Parameters:
   ///   - value: what the canary's value must keep.
-  ///   - ratio: what the canary's value divided by stable's must keep.
+  ///   - ratio: what the canary's value divided by stable's must keep. Beside a stable value of 0 the canary's must keep
+  ///     as many times 0, or else the difference: nothing else tells then how much is much.
   ///   - difference: what the canary's value less stable's must keep.
   public init(
     name: String, value: ThresholdCheck.Bounds? = nil, ratio: ThresholdCheck.Bounds? = nil,
@@ -46,9 +47,26 @@ public struct QueryCheck: Codable, Sendable, Hashable {
     if canary.value == nil || (compares && stable != nil && stable?.value == nil) { gaps += 1 } else { looks += 1 }
     value?.record(canary)
     guard let stable else { return }
-    ratio?.record(
-      Self.joined(canary, stable, "stable's value is 0, so there is no ratio to it") { $0 / $1 / (scale ?? 1) })
+    if let own = canary.value, stable.value == 0 {
+      recordRatioToZero(own)
+    } else {
+      ratio?.record(Self.joined(canary, stable, "it cannot be divided") { $0 / $1 / (scale ?? 1) })
+    }
     difference?.record(Self.joined(canary, stable, "it cannot be subtracted") { $0 - $1 * (scale ?? 1) })
+  }
+
+  private mutating func recordRatioToZero(_ own: Double) {
+    guard let bounds = ratio?.bounds else { return }
+    guard own != 0 else {
+      ratio?.record(holds: true, found: "the canary's value and stable's are both 0")
+      return
+    }
+    let allowed = ThresholdCheck.Bounds(
+      min: bounds.min.map { _ in min(0, difference?.bounds.min ?? 0) },
+      max: bounds.max.map { _ in max(0, difference?.bounds.max ?? 0) })
+    ratio?.record(
+      holds: allowed.hold(own),
+      found: "the canary's value is \(Evidence.number(own)) and stable's is 0, \(allowed.wanted) allowed beside that")
   }
 
   private static func joined(

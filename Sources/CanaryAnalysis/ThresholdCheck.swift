@@ -12,6 +12,12 @@ public struct ThresholdCheck: Codable, Sendable, Hashable {
     }
 
     func hold(_ value: Double) -> Bool { (min.map { value >= $0 } ?? true) && (max.map { value <= $0 } ?? true) }
+
+    /// What is allowed, for people.
+    var wanted: String {
+      [min.map { "at least \(Evidence.number($0))" }, max.map { "at most \(Evidence.number($0))" }]
+        .compactMap { $0 }.joined(separator: " and ")
+    }
   }
 
   /// A judgement of this check.
@@ -30,6 +36,8 @@ public struct ThresholdCheck: Codable, Sendable, Hashable {
   private var inside = 0
   private var outside = 0
   private var last: Double?
+  /// What the newest look found, for people; `nil` before the first.
+  private var found: String?
   private var problem: String? = "nothing has been measured yet"
   private var hasFailed = false
 
@@ -47,9 +55,20 @@ public struct ThresholdCheck: Codable, Sendable, Hashable {
       outside = 0
       return
     }
-    problem = nil
     last = value
-    let holds = bounds.hold(value)
+    record(holds: bounds.hold(value), "\(name) is \(Evidence.number(value)), \(wanted) allowed")
+  }
+
+  /// Adds a look that was decided without a number.
+  /// - Parameter found: what was found, for people.
+  mutating func record(holds: Bool, found: String) {
+    last = nil
+    record(holds: holds, found)
+  }
+
+  private mutating func record(holds: Bool, _ found: String) {
+    self.found = found
+    problem = nil
     inside = holds ? inside + 1 : 0
     outside = holds ? 0 : outside + 1
     hasFailed = hasFailed || outside >= agreement
@@ -63,15 +82,10 @@ public struct ThresholdCheck: Codable, Sendable, Hashable {
   }
 
   /// What is allowed, for people.
-  var wanted: String {
-    [
-      bounds.min.map { "at least \(Evidence.number($0))" }, bounds.max.map { "at most \(Evidence.number($0))" },
-    ]
-    .compactMap { $0 }.joined(separator: " and ")
-  }
+  var wanted: String { bounds.wanted }
 
   public var outcome: Outcome {
-    let seen = last.map { "\(name) is \(Evidence.number($0)), \(wanted) allowed" } ?? "\(name) has no value"
+    let seen = found ?? "\(name) has no value"
     if hasFailed { return Outcome(verdict: .fail, sentence: "\(seen); outside in \(agreement) looks", last: last) }
     if let problem { return Outcome(verdict: .unknown, sentence: "\(seen): \(problem)", last: last) }
     if inside >= agreement { return Outcome(verdict: .pass, sentence: seen, last: last) }

@@ -3,6 +3,8 @@ import Testing
 @testable import CanaryAnalysis
 
 @Suite("Checks of a team's own queries") struct QueryCheckTests {
+  typealias Bounds = ThresholdCheck.Bounds
+
   @Test("three looks in a row inside the bounds pass, three outside fail, and a failure stays")
   func value() {
     var check = QueryCheck(name: "queue", value: .init(max: 10))
@@ -31,12 +33,46 @@ import Testing
     #expect(check.judgement().evidence.sentence.contains("for stable"))
   }
 
-  @Test("a ratio to a stable value of 0 is no ratio, and never a pass")
-  func zero() {
-    var check = QueryCheck(name: "conversion", ratio: .init(min: 0.95))
-    for _ in 0..<5 { check.record(canary: .value(1), stable: .value(0)) }
+  @Test(
+    "beside a stable value of 0 the canary's must be 0 too, or keep the difference, and nothing is called infinite",
+    arguments: [
+      // 0 is any number of times 0.
+      (0.0, Bounds(max: 2), nil, Verdict.pass, "the canary's value and stable's are both 0"),
+      (0, Bounds(min: 0.95), nil, .pass, "both 0"),
+      (0, Bounds(min: 0.95, max: 1.05), Bounds(max: 3), .pass, "both 0"),
+      (0.01, Bounds(max: 2), nil, .fail, "the canary's value is 0.01 and stable's is 0, at most 0 allowed beside that"),
+      (1, Bounds(min: 0.95), nil, .pass, "at least 0 allowed beside that"),
+      (-1, Bounds(min: 0.95), nil, .fail, "at least 0 allowed beside that"),
+      (3, Bounds(max: 2), Bounds(max: 3), .pass, "at most 3 allowed beside that"),
+      (3.5, Bounds(max: 2), Bounds(max: 3), .fail, "at most 3 allowed beside that"),
+      // A difference that must be there is no reason for more.
+      (1, Bounds(max: 2), Bounds(min: -5), .fail, "at most 0 allowed beside that"),
+      (-4, Bounds(min: 0.5), Bounds(min: -5), .pass, "at least -5 allowed beside that"),
+    ] as [(Double, Bounds, Bounds?, Verdict, String)])
+  func zero(canary: Double, ratio: Bounds, difference: Bounds?, verdict: Verdict, sentence: String) {
+    var check = QueryCheck(name: "queue", ratio: ratio, difference: difference)
+    for _ in 0..<2 { check.record(canary: .value(canary), stable: .value(0), scale: 0.1) }
+    #expect(check.judgement().verdict == .insufficient, "no look decides alone")
+    check.record(canary: .value(canary), stable: .value(-0.0), scale: 0.1)
+    let evidence = check.judgement().evidence
+    #expect(check.judgement().verdict == verdict, "\(evidence.sentence)")
+    #expect(evidence.sentence.contains(sentence) && !evidence.sentence.contains("inf"), "\(evidence.sentence)")
+    #expect(evidence.values?.ratio == nil)
+  }
+
+  @Test("looks beside a stable value of 0 and looks with a ratio are counted together, and so is a gap between them")
+  func zeroAndMore() {
+    var check = QueryCheck(name: "queue", ratio: .init(max: 2))
+    check.record(canary: .value(0), stable: .value(0))
+    for _ in 0..<2 { check.record(canary: .value(3), stable: .value(2)) }
+    #expect(check.judgement().verdict == .pass && check.judgement().evidence.values?.ratio == 1.5)
+    check.record(canary: .value(1), stable: .missing)
     #expect(check.judgement().verdict == .unknown)
-    #expect(check.judgement().evidence.sentence.contains("stable's value is 0"))
+    for _ in 0..<2 { check.record(canary: .value(1), stable: .value(0)) }
+    #expect(check.judgement().verdict == .insufficient)
+    check.record(canary: .value(5), stable: .value(2))
+    #expect(check.judgement().finding == .worseThanStable)
+    #expect(check.judgement().evidence.sentence.contains("canary ÷ stable is 2.5, at most 2 allowed"))
   }
 
   @Test("a value that grows with traffic is compared per request")

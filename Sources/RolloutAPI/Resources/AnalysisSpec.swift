@@ -189,7 +189,8 @@ public struct BoundsSpec: Codable, Sendable, Hashable {
 public struct CompareSpec: Codable, Sendable, Hashable {
   /// `Stable` where absent.
   public var against: ComparedTrack?
-  /// The canary's value divided by stable's.
+  /// The canary's value divided by stable's. Where stable's is 0, a canary above 0 keeps no `max` but that of
+  /// ``difference``.
   public var ratio: BoundsSpec?
   /// The canary's value less stable's; for queries only.
   public var difference: BoundsSpec?
