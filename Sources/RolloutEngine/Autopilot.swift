@@ -58,13 +58,21 @@ struct AutopilotRule {
   let harm: Harm
   let now: Date
 
-  /// No weight is more than so many times the one before: what breaks under load must show on the way.
+  /// No weight is more than so many times the one before, but for the rest of the way to the ceiling (see
+  /// ``next(after:)``): what breaks under load must show on the way.
   static let growth = 4
   /// The largest weight of a step; from there on all traffic is next, and stable has half of it to compare with.
   static let ceiling = 50
   /// A weight is raised only into so much of the budget, so that traffic that swings does not lower it again.
   static let caution = 0.8
   static let propagation = 5.0
+
+  /// The weight to follow, as far as nothing but growth limits it. One of two thirds of the ceiling is the ceiling, since
+  /// the verification of another step would cost more time than the few percent save.
+  static func next(after weight: Int) -> Int {
+    let next = weight * growth
+    return next < ceiling && next * 3 >= ceiling * 2 ? ceiling : next
+  }
 
   /// What is left of the budget.
   var remaining: Double { Double(autopilot.riskBudget) + flight.forgiven - harm.harmed }
@@ -118,7 +126,7 @@ struct AutopilotRule {
       return .wait("waits until the canary has had \(minRequests) requests at this weight")
     }
     if let doubt, !open.isEmpty { return .wait("waits, since \(doubt); more requests decide, at this weight") }
-    let next = weight == 0 ? autopilot.startWeight.value : weight * Self.growth
+    let next = weight == 0 ? autopilot.startWeight.value : Self.next(after: weight)
     if next >= 100, allowed >= 100 {
       return open.isEmpty ? .promote : weight < Self.ceiling ? .to(Self.ceiling) : .wait(waiting(for: open))
     }

@@ -161,7 +161,7 @@ extension Turn {
   mutating func raiseByPerson(_ run: inout RunState, _ index: Int) {
     guard let autopilot = runPlan.autopilot, let flight = run.flight else { return }
     let weight = flight.weights.indices.contains(index) ? flight.weights[index].value : 0
-    let next = weight == 0 ? autopilot.startWeight.value : weight * AutopilotRule.growth
+    let next = weight == 0 ? autopilot.startWeight.value : AutopilotRule.next(after: weight)
     if next >= 100 {
       run.flight?.accepted = .all
       return enter(.promoting(.scaling), &run)

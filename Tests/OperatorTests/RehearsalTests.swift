@@ -217,8 +217,8 @@ import TrafficRouting
       #expect(report.outcome == .promoted)
       #expect(report.ended < 360, "\(report.ended) s")
       let weights = report.points.map(\.weight).reduce(into: [Int]()) { if $0.last != $1 { $0.append($1) } }
-      #expect(weights == [0, 3, 12, 48, 100], "\(weights)")
-      #expect(report.steps.map(\.title) == ["weight 3%", "weight 12%", "weight 48%"])
+      #expect(weights == [0, 3, 12, 50, 100], "\(weights)")
+      #expect(report.steps.map(\.title) == ["weight 3%", "weight 12%", "weight 50%"])
       #expect(report.steps.allSatisfy { $0.verified != nil })
       #expect(report.harmed <= 1000)
     }

@@ -42,7 +42,7 @@ struct AutopilotTests {
   func good() {
     var world = flying(Self.plan())
     let begin = world.now
-    #expect(weights(&world, turns: 120) == [0, 3, 12, 48, 100, 0])
+    #expect(weights(&world, turns: 120) == [0, 3, 12, 50, 100, 0])
     #expect(world.stage == .finished(.promoted))
     #expect(world.now.timeIntervalSince(begin) < 300)
     #expect(world.cluster.news.filter { $0.kind == .step }.count == 3)
@@ -269,7 +269,28 @@ struct AutopilotTests {
     #expect(rule(harmed: 100).allowed == 0)
   }
 
-  @Test("no weight more than quadruples, small rises are not worth it, and all traffic needs every check")
+  @Test("a weight quadruples at most, but for the rest of the way to 50 %, as far as the budget allows")
+  func lastRaise() throws {
+    let next = [1, 8, 9, 12, 13, 24, 25].map(AutopilotRule.next)
+    // 8 leads to 32, which is below two thirds of 50, and 9 to 36.
+    #expect(next == [4, 32, 50, 50, 52, 96, 100])
+    func raise(_ rule: AutopilotRule, _ weight: Int) -> AutopilotRule.Raise {
+      rule.raise(
+        from: weight, requests: 50, minRequests: 50, open: ["p99 (Insufficient)"], doubt: nil, isBlind: false)
+    }
+    #expect(raise(rule(excess: 0.001), 8) == .to(32))
+    #expect(raise(rule(excess: 0.001), 12) == .to(50))
+    // 100 requests a second and 25 s: so large an excess allows 40 %, of 80 requests.
+    let limited = rule(excess: 0.08)
+    #expect(limited.allowed == 40 && raise(limited, 12) == .to(40) && limited.cost(of: 40) <= 80)
+    // The first weight is the plan's, whatever it is.
+    let first = AutopilotRule(
+      autopilot: try #require(Self.plan(startWeight: 40).autopilot), interval: .seconds(10), flight: limited.flight,
+      harm: rule(excess: 0.001).harm, now: limited.now)
+    #expect(raise(first, 0) == .to(40))
+  }
+
+  @Test("small rises are not worth it, and all traffic needs every check")
   func raises() {
     let sure = rule(excess: 0.001)
     func raise(_ rule: AutopilotRule, _ weight: Int, _ requests: Double = 50, open: [String] = [], doubt: String? = nil)
