@@ -10,7 +10,9 @@ extension EndToEnd {
       let weights = shop.weights.filter { $0 > 0 }
       #expect(weights.last == 100 && weights == weights.sorted(), "\(weights)")
       #expect(weights.count >= 3 && weights[0] <= 5, "\(weights)")
-      #expect(zip(weights, weights.dropFirst()).allSatisfy { $1 <= $0 * 4 || $0 >= 25 }, "\(weights)")
+      // From 9 % on the next weight is 50 %, and from 25 % on all.
+      let rises = zip(weights, weights.dropFirst())
+      #expect(rises.allSatisfy { $1 <= $0 * 4 || ($0 >= 9 && $1 <= 50) || $0 >= 25 }, "\(weights)")
       let status = try await shop.run("v2")["status"]
       let told = status?[path: ["autopilot", "weights"]]?.array?.compactMap(\.int) ?? []
       #expect(told == weights.dropLast(), "\(told)")
