@@ -22,7 +22,10 @@ extension EndToEnd {
       #expect(deployment.image == Manifest.image("v2"))
       #expect(try await shop.pods("v1") == stable)
       #expect(try await shop.pods("v2").isEmpty)
-      #expect(try await shop.list("rolloutruns").isEmpty)
+      // By the cluster's garbage collector, in its own time.
+      _ = try await poll("the run to go with its Rollout", within: .seconds(90)) {
+        try await shop.list("rolloutruns").isEmpty ? true : nil
+      }
       let event = try await shop.until("the Event that says so", "events") { $0["reason"]?.string == "Released" }
       #expect(event["message"]?.string?.contains("stays paused") == true)
 
