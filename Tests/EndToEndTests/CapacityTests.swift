@@ -19,7 +19,7 @@ extension EndToEnd {
     ]
     try await Shop.open("quota", manifest) { shop in
       // A quota that its controller has not counted yet limits nothing.
-      _ = try await poll("the quota to be counted", within: .seconds(90), every: .milliseconds(500)) {
+      _ = try await poll("the quota to be counted", within: .seconds(180), every: .milliseconds(500)) {
         try await shop.get("quota", "compute")[path: ["status", "used", "pods"]]?.string == "2" ? true : nil
       }
       try await shop.setImage("v2")

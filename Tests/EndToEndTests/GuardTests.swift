@@ -39,7 +39,7 @@ extension EndToEnd {
   func leakIsFound() async throws {
     try await Shop.open("guards-leak", Self.guarded()) { shop in
       try await shop.setImage("v2-leak600")
-      let run = try await shop.until("an anomaly", "rolloutruns.sluice.dev", within: .seconds(150)) {
+      let run = try await shop.until("an anomaly", "rolloutruns.sluice.dev", within: .seconds(240)) {
         $0[path: ["status", "pause", "kind"]]?.string == "Anomaly"
       }
       let message = run[path: ["status", "pause", "message"]]?.string ?? ""
@@ -71,7 +71,7 @@ extension EndToEnd {
     manifest.slos = ["{name: errors, errorRate: {max: 2%}}"]
     try await Shop.open("one-pod", manifest) { shop in
       try await shop.setImage("v2-onebad15")
-      let held = try await shop.until("one pod", "rolloutruns.sluice.dev", within: .seconds(90)) { run in
+      let held = try await shop.until("one pod", "rolloutruns.sluice.dev", within: .seconds(180)) { run in
         run[path: ["status", "checks"]]?.array?.contains { $0["finding"]?.string == "OnePod" } ?? false
       }
       let check = held[path: ["status", "checks"]]?.array?.first { $0["finding"]?.string == "OnePod" }
@@ -109,7 +109,7 @@ extension EndToEnd {
       try await shop.setImage("v2-errors5")
       // The first weight is written all the same, since the new version may be the cure.
       try await shop.untilWeight(50)
-      let run = try await shop.until("a hold", "rolloutruns.sluice.dev", within: .seconds(90)) { run in
+      let run = try await shop.until("a hold", "rolloutruns.sluice.dev", within: .seconds(180)) { run in
         run[path: ["status", "checks"]]?.array?.contains { $0["finding"]?.string == "BudgetBurns" } ?? false
       }
       #expect(run.phase != "Aborted")
