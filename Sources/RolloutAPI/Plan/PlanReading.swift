@@ -30,6 +30,7 @@ extension Plan {
     let bake = spec.bake.map { reader.bake($0) }
     let analysis = reader.analysis(spec.analysis ?? AnalysisSpec(), templates)
     reader.checksExist(steps, autopilot, bake, analysis)
+    reader.looksFit(steps, bake, analysis)
     reader.metricsExist(provider, analysis)
     if spec.traffic.replicas != nil, provider == .replicas, autopilot == nil {
       reader.divides(steps, services, analysis)

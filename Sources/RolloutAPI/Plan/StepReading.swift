@@ -100,6 +100,22 @@ extension PlanReader {
     return read.map { .duration($0) } ?? .indefinite
   }
 
+  /// Evidence adds up over the steps, so that one that is over before it is looked at would pass by what was seen at
+  /// less traffic.
+  mutating func looksFit(_ steps: [PlanStep], _ bake: Duration?, _ analysis: PlanAnalysis) {
+    var times = steps.enumerated().compactMap { index, step in
+      step.analyze.map { (field: "spec.steps[\(index)].analyze.for", time: $0.duration) }
+    }
+    if let bake { times.append(("spec.bake.for", bake)) }
+    for (field, time) in times where time < analysis.interval {
+      guard !problems.contains(where: { $0.field == field || $0.field == "spec.analysis.interval" }) else { continue }
+      report(
+        field,
+        found: "\(time.text), which is over before the first look at an analysis.interval of "
+          + analysis.interval.text, wanted: "at least \(analysis.interval.text), or a shorter spec.analysis.interval")
+    }
+  }
+
   /// A step that judges by nothing would let everything pass.
   mutating func checksExist(
     _ steps: [PlanStep], _ autopilot: Plan.Autopilot?, _ bake: Duration?, _ analysis: PlanAnalysis
