@@ -270,6 +270,15 @@ import Testing
     Case("spec.steps", "[]", "none", "at least 1"),
     Case("spec.bake", "{for: soon}", at: "spec.bake.for", "\"soon\"", "a duration such as"),
     Case("spec.bake", "{for: 0s}", at: "spec.bake.for", "0s", "1s to 720h"),
+    Case(
+      "spec.bake", "{for: 9s}", at: "spec.bake.for", "9s, which is over before the first look at an analysis.interval",
+      "at least 10s, or a shorter spec.analysis.interval"),
+    Case(
+      "spec.steps", "[{weight: 1, analyze: {for: 1m}}, {weight: 50, analyze: {for: 5s}}]",
+      at: "spec.steps[1].analyze.for", "5s, which is over before the first look at an analysis.interval of 10s",
+      "at least 10s"),
+    Case(
+      "spec.steps", "[{weight: 1, analyze: {for: 0s}}]", at: "spec.steps[0].analyze.for", "0s", "1s to"),
     Case("spec.steps", "[{}]", at: "spec.steps[0]", "nothing to do", "at least one of weight"),
     Case("spec.steps", "[{name: x}]", at: "spec.steps[0]", "nothing to do", "at least one of weight"),
     Case("spec.steps", "[{weight: 101}]", at: "spec.steps[0].weight", "101", "from 0 to 100"),
@@ -289,7 +298,6 @@ import Testing
       "spec.steps", "[{weight: 50}, {scale: 10%}]", at: "spec.steps[1].scale", "10% for weight 50%", "at least 50%"),
     Case(
       "spec.steps", "[{weight: 1, analyze: {for: soon}}]", at: "spec.steps[0].analyze.for", "\"soon\"", "a duration"),
-    Case("spec.steps", "[{weight: 1, analyze: {for: 0s}}]", at: "spec.steps[0].analyze.for", "0s", "1s to"),
     Case(
       "spec.steps", "[{weight: 1, analyze: {for: 1m, atLeast: 2m}}]", at: "spec.steps[0].analyze.atLeast", "2m",
       "at most for, which is 1m"),
@@ -403,6 +411,10 @@ import Testing
       "spec.analysis.slos", "[{name: a, query: 'up{pod=~\"$(pods\"}', value: {min: \"1\"}}]",
       at: "spec.analysis.slos[0].query",
       "$( without )", "$(pods)"),
+    Case(
+      "spec.analysis.slos", "[{name: a, query: 'up{pod=~\"[\"}', value: {min: \"1\"}}]",
+      at: "spec.analysis.slos[0].query",
+      "a regular expression of pod that is none (missing closing ]) at character 9", "the syntax of RE2"),
     Case(
       "spec.analysis.slos", "[{name: a, query: \"up\", compare: {ratio: {min: \"1\"}}}]",
       at: "spec.analysis.slos[0].query", "the same for both tracks", "$(pods), $(service) or $(hash)"),

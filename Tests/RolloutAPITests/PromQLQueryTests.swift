@@ -94,6 +94,40 @@ import Testing
     #expect(problem?.found.contains(found) == true, "\(String(describing: problem))")
   }
 
+  @Test(
+    "a regular expression that Prometheus would refuse is refused",
+    arguments: [
+      ("[", "missing closing ]"), ("(a", "missing closing )"), ("a)", "unexpected )"), ("*a", "missing argument"),
+      ("a|+", "missing argument"), ("a**", "nested repetition"), ("a{3,1}", "invalid repeat count"),
+      (#"(a)\1"#, #"invalid escape sequence: `\1`"#), ("(?=a)b", "`(?=`"), ("(?!a)b", "`(?!`"), ("(?<=a)b", "`(?<`"),
+      ("(?<!a)b", "`(?<`"), ("[b-a]", "class range"), (#"\d\y"#, #"`\y`"#), ("$(hash)(", "missing closing )"),
+      ("[[:letter:]]", "class range"),
+    ])
+  func badPatterns(pattern: String, message: String) throws {
+    for (text, place, position) in [
+      ("up{pod=~`\(pattern)`}", "pod", 9), ("up{a='(', pod!~`\(pattern)`}", "pod", 16),
+      ("label_replace(up, 'a', '$1', 'b', `\(pattern)`)", "label_replace()", 35),
+    ] {
+      let problem = try #require(throws: QueryProblem.self) { try PromQLQuery(parsing: text) }
+      #expect(problem.found.hasPrefix("a regular expression of \(place) that is none ("))
+      #expect(problem.found.contains(message))
+      #expect(problem.position == position)
+    }
+  }
+
+  @Test(
+    "a regular expression that Prometheus takes is taken",
+    arguments: [
+      "", "a|", "$(pods)", "($(pods)|x)", ".*", "web-[a-z0-9]+(-[a-z0-9]{5})?", "(?i)ok", "(?:a|b)*?", "(?P<n>a)",
+      #"\d+\.\d+"#, "[]a]", "[^]]", "[[:alpha:]_]+", "[[:]", "a{,2}", "x{1,1000}", #"\p{Greek}\pL"#, #"\Q(\E"#, "^$",
+      "((a{1000}){1000})", "5..|429", "[a-z-]+", "é+",
+    ])
+  func goodPatterns(pattern: String) throws {
+    _ = try PromQLQuery(parsing: "up{pod=~`\(pattern)`}")
+    // What is no pattern is text.
+    _ = try PromQLQuery(parsing: "up{pod='[',job!='*'}")
+  }
+
   @Test("the variables of a query are those in its strings and brackets, not in comments")
   func variables() throws {
     let query = try PromQLQuery(parsing: "sum(rate(a{pod=~\"$(pods)\"}[$(window)])) # $(hash)")

@@ -1,3 +1,5 @@
+import KubernetesAPI
+
 /// Reads PromQL, <https://prometheus.io/docs/prometheus/latest/querying/operators/>, with the types of all its parts.
 struct QueryParser {
   typealias Typed = (node: QueryNode, kind: QueryNode.Kind)
@@ -289,6 +291,9 @@ struct QueryParser {
       let wanted = signature.parameters[min(index, signature.parameters.count - 1)]
       try check(argument, is: wanted, "argument \(index + 1) of \(name)()")
     }
+    if name == "label_replace", case .text(let pattern)? = arguments.last?.node {
+      try checkPattern(pattern, of: "label_replace()", at: arguments.last?.position ?? token.position)
+    }
     return (.call(name, arguments.map(\.node)), signature.result)
   }
 
@@ -387,7 +392,23 @@ struct QueryParser {
         position: peek.position, found: "$(pods) after \(symbol)",
         wanted: "=~ or !~, since it is a regular expression of all the track's pods")
     }
+    if kind.isRegex { try checkPattern(value, of: label, at: peek.position) }
     tokens = tokens.dropFirst()
     return QueryNode.Matcher(label: label, kind: kind, value: value)
+  }
+
+  /// A Prometheus refuses the whole query for a wrong pattern, and so finds it only when the run asks.
+  private func checkPattern(_ text: QueryText, of place: String, at position: Int) throws(QueryProblem) {
+    let source = text.parts.map { part in
+      if case .text(let text) = part { text } else { "a" }
+    }.joined()
+    do throws(PatternError) {
+      _ = try Pattern(source)
+    } catch {
+      guard !error.isOwnLimit else { return }
+      throw QueryProblem(
+        position: position, found: "a regular expression of \(place) that is none (\(error.message))",
+        wanted: "the syntax of RE2, which has no back references and does not look ahead or behind")
+    }
   }
 }

@@ -1,3 +1,5 @@
+import KubernetesAPI
+
 /// One evaluation of expressions over the same variables, within a budget.
 ///
 /// Errors are values of the logic: `false && error` is false and `true || error` is true, in either order.

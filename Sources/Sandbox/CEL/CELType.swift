@@ -203,7 +203,9 @@ enum CELNames {
     guard let first = name.unicodeScalars.first, first == "_" || first.properties.isAlphabetic else { return nil }
     var result = name
     for (plain, escaped) in escapes { result = CELFunctions.replace(plain, by: escaped, in: result) }
-    let isIdentifier = result.unicodeScalars.allSatisfy { ScalarClass.word.contains($0) }
+    let isIdentifier = result.unicodeScalars.allSatisfy {
+      ("a"..."z").contains($0) || ("A"..."Z").contains($0) || ("0"..."9").contains($0) || $0 == "_"
+    }
     return isIdentifier ? result : nil
   }
 

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Sandbox
+@testable import KubernetesAPI
 
 @Suite("Patterns")
 struct PatternTests {

@@ -23,7 +23,9 @@ struct PatternProgram {
   }
 
   private mutating func append(_ instruction: Pattern.Instruction) throws(PatternError) {
-    guard instructions.count < Self.largest else { throw PatternError(source: source, message: "expression too large") }
+    guard instructions.count < Self.largest else {
+      throw PatternError(source: source, message: "expression too large", isOwnLimit: true)
+    }
     instructions.append(instruction)
   }
 

@@ -1,8 +1,9 @@
 /// A regular expression in the syntax of RE2 (https://github.com/google/re2/wiki/Syntax), which Go and so Kubernetes
 /// uses, without back references. Matching takes time proportional to the text times the pattern, so that no pattern
 /// of a user can hang the server.
-struct Pattern: Sendable, Hashable {
-  let source: String
+public struct Pattern: Sendable, Hashable {
+  /// As it was written.
+  public let source: String
   private let program: [Instruction]
 
   enum Instruction: Sendable, Hashable {
@@ -18,18 +19,18 @@ struct Pattern: Sendable, Hashable {
   }
 
   /// - Throws: ``PatternError`` where this is no valid pattern, or one that is too large.
-  init(_ source: String) throws(PatternError) {
+  public init(_ source: String) throws(PatternError) {
     self.source = source
     program = try PatternParser.compile(source)
   }
 
   /// Whether the pattern matches somewhere in the text.
-  func matches(_ text: String) -> Bool {
+  public func matches(_ text: String) -> Bool {
     firstRange(in: Array(text.unicodeScalars), from: 0, shortest: true) != nil
   }
 
   /// The leftmost match at or after an offset; of several there, the one that a backtracking matcher finds first.
-  func firstRange(in scalars: [Unicode.Scalar], from start: Int, shortest: Bool = false) -> Range<Int>? {
+  public func firstRange(in scalars: [Unicode.Scalar], from start: Int, shortest: Bool = false) -> Range<Int>? {
     var current = Threads(count: program.count)
     var next = Threads(count: program.count)
     var found: Range<Int>?
@@ -110,11 +111,13 @@ struct Pattern: Sendable, Hashable {
 }
 
 /// Why a text is no regular expression.
-struct PatternError: Error, Sendable, Hashable, CustomStringConvertible {
-  var source: String
-  var message: String
+public struct PatternError: Error, Sendable, Hashable, CustomStringConvertible {
+  public var source: String
+  public var message: String
+  /// Where this matcher may know less than RE2: of the scripts of Unicode, and of patterns that are very large.
+  public var isOwnLimit = false
 
-  var description: String { "error parsing regexp: \(message): `\(source)`" }
+  public var description: String { "error parsing regexp: \(message): `\(source)`" }
 }
 
 /// A set of characters, as `[a-z]` and `\d` describe one.

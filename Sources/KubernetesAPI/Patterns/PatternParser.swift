@@ -228,7 +228,8 @@ struct PatternParser {
       let inverted = name.hasPrefix("^")
       if inverted { name.removeFirst() }
       guard ScalarClass.categoryNames.contains(name) else {
-        throw fault("invalid character class range: `\\p{\(name)}`")
+        throw PatternError(
+          source: source, message: "invalid character class range: `\\p{\(name)}`", isOwnLimit: name.count > 2)
       }
       return ScalarClass(categories: [.init(name: name, negated: inverted != (scalar == "P"))])
     default: known = nil
@@ -306,7 +307,10 @@ struct PatternParser {
           set.subclasses.append(ScalarClass(ranges: ranges, negated: negated))
           continue
         }
-        throw fault("invalid character class range")
+        // Without an end it is a bracket and a colon.
+        guard !String(String.UnicodeScalarView(scalars[(index + 2)...])).contains(":]") else {
+          throw fault("invalid character class range")
+        }
       }
       if scalar == "\\" {
         index += 1
