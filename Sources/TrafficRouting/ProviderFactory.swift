@@ -36,6 +36,8 @@ public struct ProviderSetting: Sendable {
 extension Plan {
   /// What the plan asks for and its provider can do on no cluster at all, for those who see none.
   public var impossibilities: [String] {
+    // No routing object stands behind the number of pods.
+    if case .replicas = provider { return [] }
     let services = services.map { service in
       // Which number a name stands for does not matter here.
       if case .int(let number) = service.port {

@@ -21,6 +21,20 @@ import Testing
 
   static func check(_ text: String) -> Linter.Report { Linter.check([Linter.File(name: "web.yaml", text: text)]) }
 
+  @Test("every plan in rollouts/ passes as it is")
+  func examples() throws {
+    let folder = URL(filePath: #filePath).appending(path: "../../../rollouts").standardizedFileURL
+    let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil).filter {
+      $0.pathExtension == "yaml"
+    }
+    #expect(files.count >= 5)
+    for file in files {
+      let text = try String(contentsOf: file, encoding: .utf8)
+      let report = Linter.check([Linter.File(name: file.lastPathComponent, text: text)])
+      #expect(report.problems == [])
+    }
+  }
+
   @Test("what is right is counted, and what is not ours is passed over")
   func right() {
     let text = Self.rollout("pause: {}") + "\n---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
