@@ -71,11 +71,7 @@ import TrafficRouting
 /// Answers each question at a moment, and none over time.
 private struct MomentTransport: Transport {
   func send(_ request: HTTPRequest) async throws -> HTTPResponse {
-    let fields = Dictionary(
-      String(decoding: request.body ?? Data(), as: UTF8.self).split(separator: "&").map { pair in
-        let halves = pair.split(separator: "=", maxSplits: 1).map { String($0).removingPercentEncoding ?? "" }
-        return (halves[0], halves[1])
-      }, uniquingKeysWith: { first, _ in first })
+    let fields = request.form
     guard fields["start"] == nil else {
       let body = "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[]}}"
       return HTTPResponse(status: 200, headers: [], body: Data(body.utf8))

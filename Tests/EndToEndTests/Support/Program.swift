@@ -38,18 +38,21 @@ struct Program: Sendable {
     process.terminationHandler = { ended.set($0.terminationStatus) }
     try process.runAndClose()
     let identifier = process.processIdentifier
-    let end = ContinuousClock.now + deadline
-    while ended.code == nil {
-      if ContinuousClock.now > end { kill(identifier, SIGKILL) }
-      // A cancelled test still waits for the end, so that nothing outlives it.
-      do { try await Task.sleep(for: .milliseconds(20)) } catch { kill(identifier, SIGKILL) }
+    let late = DispatchWorkItem { kill(identifier, SIGKILL) }
+    DispatchQueue.global().asyncAfter(deadline: .now() + deadline / .seconds(1), execute: late)
+    // A cancelled test still waits for the end, so that nothing outlives it.
+    let code = await withTaskCancellationHandler {
+      await ended.wait()
+    } onCancel: {
+      kill(identifier, SIGKILL)
     }
+    late.cancel()
     func text(_ name: String) -> String {
       String(decoding: (try? Data(contentsOf: folder.appending(path: name))) ?? Data(), as: UTF8.self)
     }
     let name = URL(filePath: path).lastPathComponent
     return Outcome(
-      command: ([name] + arguments).joined(separator: " "), exitCode: ended.code ?? -1, output: text("out"),
+      command: ([name] + arguments).joined(separator: " "), exitCode: code, output: text("out"),
       errors: text("err"))
   }
 
@@ -75,9 +78,29 @@ struct Program: Sendable {
   }
 
   private final class Ended: Sendable {
-    private let value = Mutex<Int32?>(nil)
-    var code: Int32? { value.withLock { $0 } }
-    func set(_ code: Int32) { value.withLock { $0 = code } }
+    private enum State {
+      case running
+      case awaited(CheckedContinuation<Int32, Never>)
+      case ended(Int32)
+    }
+
+    private let state = Mutex(State.running)
+
+    func set(_ code: Int32) {
+      state.withLock { state in
+        if case .awaited(let waiter) = state { waiter.resume(returning: code) }
+        state = .ended(code)
+      }
+    }
+
+    /// The exit code; for one caller.
+    func wait() async -> Int32 {
+      await withCheckedContinuation { waiter in
+        state.withLock { state in
+          if case .ended(let code) = state { waiter.resume(returning: code) } else { state = .awaited(waiter) }
+        }
+      }
+    }
   }
 }
 
@@ -141,17 +164,19 @@ final class Daemon: Sendable {
   func stop() async {
     stopped.withLock { $0 = true }
     signal(SIGTERM)
-    let end = ContinuousClock.now + .seconds(5)
-    while isRunning, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(20)) }
+    await untilEnded()
     await kill()
   }
 
   /// Ends it without a chance to clean up, as a lost machine would.
   func kill() async {
     signal(SIGKILL)
-    let end = ContinuousClock.now + .seconds(5)
-    while isRunning, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(5)) }
+    await untilEnded()
     Leash.shared.drop(process.withLock { $0.processIdentifier })
+  }
+
+  private func untilEnded() async {
+    _ = try? await poll("its end", within: .seconds(5), every: .milliseconds(10)) { isRunning ? nil : true }
   }
 
   /// The last lines that it wrote.

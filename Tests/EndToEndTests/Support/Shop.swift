@@ -14,7 +14,7 @@ struct Shop: Sendable {
   ) async throws {
     let cluster = try #require(TestCluster.current, "the suite has no cluster")
     let shop = Shop(cluster: cluster, namespace: namespace + (cluster.given?.suffix ?? ""))
-    try await cluster.enter(namespace)
+    await cluster.enter(namespace)
     do {
       let annotations = manifest.mesh.map { ", annotations: {\($0)}" } ?? ""
       let metadata =

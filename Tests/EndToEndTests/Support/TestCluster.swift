@@ -28,6 +28,7 @@ actor TestCluster {
   private var controller: Daemon?
   private var scenarios: Set<String> = []
   private var running = 0
+  private var waiting: [CheckedContinuation<Void, Never>] = []
   private var proxyPort: Int?
 
   /// The cluster that the tests of a suite share.
@@ -270,13 +271,19 @@ actor TestCluster {
 
   /// Waits for a place among the scenarios that run at the same time: on a small machine too many of them would all be
   /// late for their deadlines.
-  func enter(_ scenario: String) async throws {
-    while running >= Self.places { try await Task.sleep(for: .milliseconds(100)) }
-    running += 1
+  func enter(_ scenario: String) async {
+    if running < Self.places {
+      running += 1
+    } else {
+      // Whoever leaves hands its place over.
+      await withCheckedContinuation { waiting.append($0) }
+    }
     scenarios.insert(scenario)
   }
 
-  func leave() { running -= 1 }
+  func leave() {
+    if waiting.isEmpty { running -= 1 } else { waiting.removeFirst().resume() }
+  }
 
   private static let places = max(4, 3 * ProcessInfo.processInfo.activeProcessorCount)
 

@@ -13,13 +13,20 @@ struct RefusedQuery: Error {
   var text: String
 }
 
-extension HistoryOfMetrics {
-  func send(_ request: HTTPRequest) async throws -> HTTPResponse {
-    let fields = Dictionary(
-      String(decoding: request.body ?? Data(), as: UTF8.self).split(separator: "&").map { pair in
+extension HTTPRequest {
+  /// The fields of the form in the body.
+  var form: [String: String] {
+    Dictionary(
+      String(decoding: body ?? Data(), as: UTF8.self).split(separator: "&").map { pair in
         let halves = pair.split(separator: "=", maxSplits: 1).map { String($0).removingPercentEncoding ?? "" }
         return (halves[0], halves[1])
       }, uniquingKeysWith: { first, _ in first })
+  }
+}
+
+extension HistoryOfMetrics {
+  func send(_ request: HTTPRequest) async throws -> HTTPResponse {
+    let fields = request.form
     let query = fields["query"] ?? ""
     let step = fields["step"].flatMap { Double($0.replacing("s", with: "")) } ?? 10
     let times = stride(from: Double(fields["start"] ?? "") ?? 0, through: Double(fields["end"] ?? "") ?? 0, by: step)
