@@ -43,6 +43,11 @@ public struct SlowPods: Codable, Sendable, Hashable {
     canary: [String: LatencyHistogram], stable: [String: LatencyHistogram], places known: [PodPlace]
   ) {
     for pod in known { places[pod.pod] = pod.node }
+    if places.count > known.count + Self.maxPods {
+      // Those of pods that are gone and that no span tells apart.
+      let there = Set(known.map(\.pod))
+      places = places.filter { pod, _ in there.contains(pod) || spans.contains { $0.pods[pod] != nil } }
+    }
     guard stable.values.contains(where: { $0.total > 0 }) else { return }
     if spans.isEmpty { spans.append(Span()) }
     func add(_ look: LatencyHistogram, to sums: inout [String: LatencyHistogram], _ key: String) {

@@ -245,6 +245,8 @@ struct RunJudge: Sendable {
     uneven: Set<LookAnswers.Question>
   ) {
     let tracks = TrackReading(traffic: traffic, stableIsDown: stableIsDown)
+    // What a cold canary does is not compared with what stable did before.
+    let isCompared = !warmUp.isOpen
     for index in objectives.indices {
       for (place, view) in (metrics?.views ?? []).enumerated() {
         let isAlone = !tracks.isServed(.stable, view)
@@ -264,8 +266,7 @@ struct RunJudge: Sendable {
             circumstances: circumstances(question))
           if let allowance = warmUp.logAllowance { check.discard(above: allowance) }
           objectives[index].check = .errors(check)
-          // What a cold canary does is not compared with what stable did before.
-          if !warmUp.isOpen {
+          if isCompared {
             objectives[index].compare(place, canary: canary.value, stable: stable.value, isAlone: isAlone)
           }
         case .latency(var check):
@@ -278,7 +279,7 @@ struct RunJudge: Sendable {
           if let allowance = warmUp.logAllowance { check.discard(above: allowance) }
           objectives[index].check = .latency(check)
           let limit = check.views[place].max
-          if !warmUp.isOpen {
+          if isCompared {
             objectives[index].compare(
               place, canary: canary.value?.slower(thanAtLeast: limit), stable: stable.value?.slower(thanAtLeast: limit),
               isAlone: isAlone)
